@@ -52,6 +52,9 @@ class Document:
         title: the document's title where it has one.
         prose: spans of the article itself, in reading order; furniture is left out.
         sentences: whole sentences, each within or across the spans of `prose`.
+        sentence_kinds: what each of `sentences` is, in the same order; empty where unknown.
+        author, date: as the document states them, where it does.
+        language: of most of the text, ISO 639-1 ("en"), where known.
     """
 
     doc_id: str
@@ -60,6 +63,10 @@ class Document:
     title: str | None = None
     prose: tuple[Span, ...] = ()
     sentences: tuple[Span, ...] = ()
+    sentence_kinds: tuple[str, ...] = ()
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
