@@ -1,0 +1,197 @@
+"""Sentences of a paragraph, as offsets.
+
+`sentencex` (Wikimedia's rules for some 300 languages) proposes the boundaries; a few general rules
+correct what it gets wrong in news text: closing quotes go with their sentence, nothing is split before
+a lower-case word or after an initial or a numbered abbreviation, what it missed is split, and long
+quotations are split inside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["split_sentences"]
+
+_PIECE = 8_000  # sentencex is quadratic in the number of unclosed quotes; a bounded piece keeps it linear
+_LONG_QUOTE = 25  # words from which a sentence is also split inside its quotation marks
+_MIN_WORDS = 3  # a part of a quotation is at least this long: “Yes! I did.” stays whole
+
+_CLOSERS = "\"'”’»›)]}」』）】"
+_OPENERS = "\"'“‘«‹([{¿¡「『（【„‚"
+_QUOTES = '“”"«»„「」『』‟'
+_WIDE_ENDS = "。！？｡"
+_END_MARKS = "■▪◼◾□▮◆♦∎●"
+_STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
+_END = re.compile(
+    rf"[.!?…]+[{re.escape(_CLOSERS)}]*\s+(?=[^\s{_END_MARKS}])|[{_WIDE_ENDS}]+[{re.escape(_CLOSERS)}]*(?=\S)"
+)
+_ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z])[.)]")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+# Abbreviations that the library lacks in one language or another; a number or a name follows them.
+_BEFORE_NUMBER = frozenset(
+    "no nos nr núm num vol vols p pp pg art arts fig figs sec secs ch chap ed eds op cit ca c approx est "
+    "abs ziff bd s kap par al tel ext jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic".split()
+)
+_BEFORE_NAME = frozenset(
+    "mr mrs ms mx dr prof rev fr sr sra srta hon gov lt sgt capt col gen maj cmdr adm rep reps sen sens supt "
+    "det insp st ste mt ft pres amb atty messrs mme mlle m dña dª ud uds vs ing dipl lic arq".split()
+)
+
+
+def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
+    """`[start, end)` of each sentence, in order, without the blanks and end marks around it.
+
+    >>> text = "Mr. Li left the U.S. in May. “It was time. ” He smiled."
+    >>> [text[a:b] for a, b in split_sentences(text)]
+    ['Mr. Li left the U.S. in May.', '“It was time. ”', 'He smiled.']
+
+    Args:
+        text: one paragraph, blanks collapsed.
+        language: ISO 639-1; chooses the library's abbreviations.
+    """
+    ends = [start + at for start, end in _pieces(text) for at in _proposed(text[start:end], language)]
+    shy = _mostly_lower(text, ends)
+    spans = []
+    start = 0
+    for end in _corrected(text, ends, shy):
+        for inner in (*_missed(text, start, end, shy), end):
+            left, right = _trim(text, start, inner)
+            if left < right:
+                spans.append((left, right))
+            start = inner
+    return spans
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while len(text) - start > _PIECE:
+        cut = start + _PIECE
+        for match in _END.finditer(text, start + _PIECE // 2, start + _PIECE):
+            cut = match.end()
+        yield start, cut
+        start = cut
+    yield start, len(text)
+
+
+def _proposed(piece: str, language: str) -> list[int]:
+    import sentencex
+
+    boundaries = sentencex.get_sentence_boundaries(language, piece)
+    return [int(boundary["end_index"]) for boundary in boundaries]
+
+
+def _corrected(text: str, ends: list[int], shy: bool) -> Iterator[int]:
+    """The proposed ends that hold; the text's own end is always the last."""
+    start = 0
+    for proposed in ends:
+        end = proposed
+        stray = _STRAY_CLOSERS.match(text, end)
+        if stray is not None and _closes(text, start, end, stray.group().strip()[0]):
+            end = stray.end()
+        elif end < len(text) and text[end - 2 : end - 1].isspace() and text[end - 1] in _OPENERS:
+            end -= 1  # the quotation mark that opens the next sentence
+        if start < end < len(text) and not _goes_on(text, start, end, shy):
+            yield end
+            start = end
+    if start < len(text):
+        yield len(text)
+
+
+def _mostly_lower(text: str, ends: list[int]) -> bool:
+    """A text that never begins a sentence in upper case: lower case then says nothing."""
+    starts = [text[end : end + 40].lstrip(" " + _OPENERS)[:1] for end in [0, *ends]]
+    lower = sum(char.islower() for char in starts)
+    return lower > 2 and lower > 0.6 * len(starts)
+
+
+def _closes(text: str, start: int, end: int, mark: str) -> bool:
+    """Whether the closing mark at `end` closes something that the sentence before it opened."""
+    return mark not in "\"'" or text.count(mark, start, end) % 2 == 1
+
+
+def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
+    """Whether the sentence that begins at `start` is not over at `end`."""
+    before = text[max(start, end - 60) : end].rstrip()
+    after = text[end : end + 60].lstrip().lstrip(_OPENERS + " ")
+    if not before or not after:
+        return False
+    last = before.rstrip(_CLOSERS + " ")[-1:]
+    if not shy and after[0].islower() and not after[1:2].isupper() and last in ".!?…":
+        return True
+    if _ITEM_MARK.fullmatch(before):  # "1." before the item it numbers
+        return True
+    if not before.endswith("."):
+        return False
+    word = re.split(rf"[\s’{re.escape(_OPENERS)}]", before)[-1][:-1]
+    if word.lower() in _BEFORE_NUMBER and after[0].isdigit():
+        return True
+    if not after[0].isupper():
+        return False
+    if word.lower() in _BEFORE_NAME and word[:1].isupper():
+        return word != "St" or not text[max(start, end - 60) : end].rstrip()[:-3].rstrip().endswith(",")
+    return len(word) == 1 and word.isupper() and word != "I"
+
+
+def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
+    """Ends that the library left out: after a word it took for an abbreviation, and within long quotations."""
+    long = text.count(" ", start, end) >= _LONG_QUOTE
+    depth, seen, inner_start = 0, start, start
+    for match in _END.finditer(text, start, end):
+        at = match.end()
+        for char in text[seen:at]:
+            if char in _NESTING:
+                depth = _depth(depth, char)
+        seen = at
+        if at >= end or (depth > 0 and not long):
+            continue
+        following = text[at : at + 20].lstrip(_OPENERS + " ")[:1]
+        wide = match.group()[0] in _WIDE_ENDS
+        if not (wide or following.isupper() or (following.isdigit() and depth == 0)):
+            continue
+        if not wide and _uncertain(text, inner_start, match, following):
+            continue
+        if depth > 0 and (
+            text.count(" ", inner_start, at) < _MIN_WORDS or text.count(" ", at, end) < _MIN_WORDS
+        ):
+            continue
+        if _goes_on(text, inner_start, at, shy):
+            continue
+        yield at
+        inner_start = at
+
+
+def _depth(depth: int, mark: str) -> int:
+    if mark == '"':
+        return 0 if depth else 1
+    if mark in "“«„「『([（":
+        return depth + 1
+    return max(0, depth - 1)
+
+
+def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> bool:
+    """Whether the dot may belong to an abbreviation, an initial or an ellipsis."""
+    marks = end.group().rstrip()
+    if marks.startswith(("..", "…")):
+        return True
+    if not marks.startswith("."):
+        return False
+    word = re.split(rf"[\s{re.escape(_OPENERS)}—–-]", text[max(start, end.start() - 30) : end.start()])[-1]
+    if not word or "." in word or _INITIALS.fullmatch(word):
+        return True
+    lowered = word.lower()
+    if lowered in _BEFORE_NUMBER and (
+        following.isdigit() or lowered != word or lowered not in ("no", "al", "est")
+    ):
+        return True
+    # A short capitalised word ("Corp.", "Ariz.") is as often an abbreviation as an end; the library knows them.
+    quoted = text[end.end() : end.end() + 1] in '“"«'
+    return lowered in _BEFORE_NAME or (word[:1].isupper() and len(word) < 5 and not quoted) or len(word) < 2
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and (text[start].isspace() or text[start] in _END_MARKS):
+        start += 1
+    while start < end and (text[end - 1].isspace() or text[end - 1] in _END_MARKS):
+        end -= 1
+    return start, end
