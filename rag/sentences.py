@@ -19,7 +19,7 @@ _MIN_WORDS = 3  # a part of a quotation is at least this long: “Yes! I did.”
 
 _CLOSERS = "\"'”’»›)]}」』）】"
 _OPENERS = "\"'“‘«‹([{¿¡「『（【„‚"
-_QUOTES = '“”"«»„「」『』‟'
+_NESTING = '“”"«»„「」『』()[]（）'
 _WIDE_ENDS = "。！？｡"
 _END_MARKS = "■▪◼◾□▮◆♦∎●"
 _STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
