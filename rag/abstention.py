@@ -1,0 +1,186 @@
+"""The decision to answer or to refuse: one calibrated probability from reader and retrieval.
+
+A logistic model over a handful of features (Platt 1999; for selective question answering Kamath
+et al. 2020, 2006.09462), fitted on development questions only and stored beside the reader that
+its scores come from. `confidence` is the probability that the sources hold the answer and that
+the quote contains it; below the threshold the answer is "not in sources", with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag.config import DecideConfig
+from rag.errors import ConfigError, ModelError
+
+__all__ = ["Calibration", "Decision"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to answer, and why not.
+
+    Attributes:
+        found: answer or refuse.
+        confidence: calibrated probability, 0 to 1.
+        threshold: what the confidence was held against.
+        reason: one sentence where refused, else None.
+    """
+
+    found: bool
+    confidence: float
+    threshold: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted decision, plain numbers in a JSON file.
+
+    Attributes:
+        reader_id: sha256 of the reader that the scores came from.
+        features: names, in the order of the arrays.
+        mean, scale: what each feature is standardised by.
+        weights, bias: of the logistic model.
+        threshold: answer at this probability or above.
+        retrieval_weight: how much of the retriever's score joins the reader's in ordering spans.
+        risk_curve: (threshold, risk, coverage) on the tuning questions, by rising threshold.
+        fitted_on: what it was fitted on, in words.
+    """
+
+    reader_id: str
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float
+    retrieval_weight: float = 0.0
+    risk_curve: tuple[tuple[float, float, float], ...] = ()
+    fitted_on: str = ""
+
+    def confidence(self, features: Mapping[str, float]) -> float:
+        """Probability, 0 to 1, that the quote answers.
+
+        Raises:
+            ModelError: a feature that the calibration needs is not given.
+        """
+        total = self.bias
+        for name, mean, scale, weight in zip(self.features, self.mean, self.scale, self.weights, strict=True):
+            if name not in features:
+                raise ModelError(
+                    f"the calibration needs the feature {name!r}, which this version does not give"
+                )
+            total += weight * (features[name] - mean) / scale
+        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+    def decide(self, features: Mapping[str, float] | None, config: DecideConfig) -> Decision:
+        """Hold the confidence against the threshold.
+
+        Args:
+            features: of the best candidate; None where there is none.
+            config: how careful to be.
+        """
+        threshold = self.threshold_for(config)
+        if features is None:
+            return Decision(
+                False, 0.0, threshold, "no passage of the sources shares anything with the question"
+            )
+        confidence = self.confidence(features)
+        if confidence >= threshold:
+            return Decision(True, confidence, threshold, None)
+        return Decision(False, confidence, threshold, self._reason(features, confidence, threshold))
+
+    def threshold_for(self, config: DecideConfig) -> float:
+        """The threshold that the settings ask for.
+
+        Raises:
+            ConfigError: no threshold reaches `max_risk` on the tuning questions.
+        """
+        if config.min_confidence is not None:
+            return config.min_confidence
+        if config.max_risk is None:
+            return self.threshold
+        reached = [threshold for threshold, risk, _ in self.risk_curve if risk <= config.max_risk]
+        if not reached:
+            least = min((risk for _, risk, _ in self.risk_curve), default=1.0)
+            raise ConfigError(
+                f"decide.max_risk is {config.max_risk}, but the least risk on the tuning questions is "
+                f"{least:.3f}; ask for that much or more, or set decide.min_confidence"
+            )
+        return min(reached)
+
+    def _reason(self, features: Mapping[str, float], confidence: float, threshold: float) -> str:
+        reader = features.get("reader", 0.0)
+        said = "prefers “no answer here”" if reader <= 0 else "finds only weak support"
+        return (
+            f"confidence {confidence:.2f} is under the threshold {threshold:.2f}: "
+            f"the reader {said} (score {reader:+.1f}), best cosine {features.get('dense', 0.0):.2f}, "
+            f"{features.get('coverage', 0.0):.0%} of the question's words are near"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "format": FORMAT,
+            "reader_id": self.reader_id,
+            "features": list(self.features),
+            "mean": list(self.mean),
+            "scale": list(self.scale),
+            "weights": list(self.weights),
+            "bias": self.bias,
+            "threshold": self.threshold,
+            "retrieval_weight": self.retrieval_weight,
+            "risk_curve": [list(point) for point in self.risk_curve],
+            "fitted_on": self.fitted_on,
+        }
+
+    @classmethod
+    def load(cls, path: Path, *, reader_id: str) -> Calibration:
+        """Read a calibration and check that it belongs to the reader.
+
+        Raises:
+            ModelError: missing, damaged, of another format, or fitted to another reader.
+        """
+        again = "fit one with: rag calibrate QUESTIONS"
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["format"] != FORMAT:
+                raise ModelError(f"{path.name} has format {data['format']!r}, expected {FORMAT}; {again}")
+            numbers = {name: _numbers(data[name]) for name in ("mean", "scale", "weights")}
+            calibration = cls(
+                reader_id=str(data["reader_id"]),
+                features=tuple(str(name) for name in data["features"]),
+                bias=float(data["bias"]),
+                threshold=float(data["threshold"]),
+                retrieval_weight=float(data["retrieval_weight"]),
+                risk_curve=tuple((float(t), float(r), float(c)) for t, r, c in data["risk_curve"]),
+                fitted_on=str(data["fitted_on"]),
+                **numbers,
+            )
+        except OSError as error:
+            raise ModelError(
+                f"no calibration: {path.name} can't be read ({error.strerror}); {again}"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"the calibration {path.name} is damaged ({error}); {again}") from error
+        lengths = {len(calibration.features), *(len(values) for values in numbers.values())}
+        if len(lengths) != 1 or not all(math.isfinite(x) for v in numbers.values() for x in v):
+            raise ModelError(f"the calibration {path.name} is damaged (arrays of unlike lengths); {again}")
+        if calibration.reader_id != reader_id:
+            raise ModelError(
+                f"the calibration {path.name} was fitted to reader {calibration.reader_id[:12]}, but the reader "
+                f"in use is {reader_id[:12]}; {again}"
+            )
+        return calibration
+
+
+def _numbers(values: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

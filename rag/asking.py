@@ -1,0 +1,98 @@
+"""`ask`: the pipeline with an index found, built where it is missing, and kept open."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from rag.config import Config
+from rag.datatypes import Answer
+from rag.errors import IndexMissing
+from rag.pipeline import Pipeline
+
+__all__ = ["ask", "default_index", "open_pipeline"]
+
+_open: dict[tuple[Path, str], Pipeline] = {}
+_lock = threading.Lock()
+
+
+def ask(
+    question: str,
+    *,
+    index: str | Path | None = None,
+    top_k: int = 3,
+    documents: Sequence[str] | None = None,
+    history: Sequence[tuple[str, str]] | None = None,
+) -> Answer:
+    """Ask the documents; get their own words with the exact place, or "not in sources".
+
+    The index is opened once and kept; it is opened again when `rag index` has changed it.
+
+    Args:
+        question: up to 2,000 characters.
+        index: folder of the index; `index/` by default, built from `seeds/` on first use.
+        top_k: most citations, or nearest passages where the answer is "not in sources".
+        documents: patterns of doc_ids to search in, such as `["001*"]`.
+        history: earlier (question, answer) pairs of the conversation.
+
+    Raises:
+        QuestionError: empty, blank, over 2,000 characters or not text.
+        IndexMissing: no index there and nothing to build it from.
+        IndexMismatch: the index was made by another format, encoder or setting, or is damaged.
+    """
+    from rag.question import check_question
+
+    check_question(question)  # before an index is built or opened for nothing
+    pipeline = open_pipeline(index)
+    return pipeline.ask(question, top_k=top_k, documents=documents, history=history)
+
+
+def open_pipeline(index: str | Path | None = None, *, config: Config | None = None) -> Pipeline:
+    """The pipeline over an index, opened once for each generation of it."""
+    path = default_index() if index is None else Path(index)
+    with _lock:
+        _build_if_missing(path, config or Config())
+        key = (path.resolve(), _generation(path))
+        if config is not None:
+            return Pipeline.load(path, config=config)
+        if key not in _open:
+            for stale in [other for other in _open if other[0] == key[0]]:
+                del _open[stale]
+            _open[key] = Pipeline.load(path)
+        return _open[key]
+
+
+def default_index() -> Path:
+    """`index/` where we stand, or else where the project itself lies."""
+    here = Path("index")
+    if (here / "CURRENT").exists() or Path("seeds").is_dir():
+        return here
+    project = Path(__file__).resolve().parent.parent
+    return project / "index" if (project / "seeds").is_dir() else here
+
+
+def _generation(path: Path) -> str:
+    try:
+        return (path / "CURRENT").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _build_if_missing(path: Path, config: Config) -> None:
+    """Build `index/` from the `seeds/` beside it, saying so; any other index must be there."""
+    if (path / "CURRENT").exists():
+        return
+    seeds = path.parent / "seeds"
+    if path.name != "index" or not seeds.is_dir():
+        raise IndexMissing(f"no index at {str(path)!r}; build one with: rag index PATH... --index {path}")
+    from rag.encoder import load_encoder
+    from rag.index import update_index
+
+    print(f"first use: building {path}/ from {seeds}/ ...", file=sys.stderr)
+    report = update_index([seeds], path, config=config, encoder=load_encoder(config.encoder))
+    print(
+        f"built {path}/: {report.n_documents} documents, {report.n_chunks} chunks, {report.seconds:.1f} s",
+        file=sys.stderr,
+    )

@@ -1,0 +1,166 @@
+"""Fitting the decision: features of development questions to one calibrated probability.
+
+Used twice: to make the calibration that comes with the reader, and by `rag calibrate QUESTIONS`
+to fit the decision to a user's own corpus.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.abstention import Calibration
+from rag.citation import same_words
+from rag.errors import DatasetError
+from rag.evaluation.question_sets import QuestionSet
+from rag.features import FEATURES
+from rag.pipeline import Pipeline
+
+__all__ = ["Example", "calibrate_command", "examples_of", "fit", "holds_answer", "save"]
+
+MIN_OF_EACH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One development question as the pipeline saw it.
+
+    Attributes:
+        features: of the best candidate.
+        right: whether the sources hold the answer and the quote contains it.
+        answerable: whether the sources hold the answer.
+        weight: how much it counts in the fit.
+    """
+
+    features: dict[str, float]
+    right: bool
+    answerable: bool
+    weight: float = 1.0
+
+
+def fit(
+    examples: Sequence[Example],
+    *,
+    reader_id: str,
+    fitted_on: str,
+    coverage: float = 0.95,
+    names: Sequence[str] = FEATURES,
+    retrieval_weight: float = 0.0,
+    strength: float = 1.0,
+) -> Calibration:
+    """Fit a logistic model and choose its threshold.
+
+    Args:
+        examples: development questions, answerable and not.
+        reader_id: sha256 of the reader that the features came from.
+        fitted_on: what the questions are, in words.
+        coverage: the threshold answers this share of the rightly answerable examples.
+        names: features to use.
+        retrieval_weight: as the candidates were ordered with; stored beside.
+        strength: inverse of the L2 penalty.
+
+    Raises:
+        DatasetError: fewer than ten right or ten wrong examples.
+    """
+    right = np.array([example.right for example in examples], dtype=bool)
+    for kind, n in (("answered right", int(right.sum())), ("not answerable or wrong", int((~right).sum()))):
+        if n < MIN_OF_EACH:
+            raise DatasetError(
+                f"{n} questions are {kind}; at least {MIN_OF_EACH} of each are needed to calibrate; add more"
+            )
+    from sklearn.linear_model import LogisticRegression
+
+    table = np.array([[example.features[name] for name in names] for example in examples])
+    weights = np.array([example.weight for example in examples])
+    mean, scale = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-6)
+    model = LogisticRegression(C=strength, max_iter=1000).fit(
+        (table - mean) / scale, right, sample_weight=weights
+    )
+    calibration = Calibration(
+        reader_id=reader_id,
+        features=tuple(names),
+        mean=tuple(map(float, mean)),
+        scale=tuple(map(float, scale)),
+        weights=tuple(map(float, model.coef_[0])),
+        bias=float(model.intercept_[0]),
+        threshold=0.5,
+        retrieval_weight=retrieval_weight,
+        fitted_on=fitted_on,
+    )
+    confidences = np.array([calibration.confidence(example.features) for example in examples])
+    threshold = float(np.quantile(confidences[right], 1.0 - coverage))
+    curve = []
+    for cut in np.unique(np.round(confidences, 3)):
+        answered = confidences >= cut
+        risk = float((weights * answered * ~right).sum() / max(1e-9, (weights * answered).sum()))
+        curve.append((float(cut), round(risk, 4), round(float(np.average(answered, weights=weights)), 4)))
+    import dataclasses
+
+    return dataclasses.replace(calibration, threshold=round(threshold, 4), risk_curve=tuple(_thin(curve)))
+
+
+def _thin(curve: list[tuple[float, float, float]], n: int = 100) -> list[tuple[float, float, float]]:
+    step = max(1, len(curve) // n)
+    return curve[::step]
+
+
+def examples_of(pipeline: Pipeline, questions: QuestionSet, *, weight: float = 1.0) -> list[Example]:
+    """Ask each question and note what the decision would look at, and whether it should answer.
+
+    Args:
+        pipeline: over the documents that the questions are about.
+        questions: with gold answers; none means that the documents do not answer.
+        weight: how much each counts in the fit.
+
+    Returns:
+        One example a question for which anything was retrieved.
+    """
+    examples = []
+    for question in questions.questions:
+        considered = pipeline.consider(question.text)
+        if considered.features is None:
+            continue
+        best = considered.candidates[0]
+        right = holds_answer(best.quote.of(best.document.text), question.answers)
+        examples.append(Example(considered.features, right, question.answerable, weight))
+    return examples
+
+
+def holds_answer(quote: str, answers: Sequence[str]) -> bool:
+    """Whether the quote says one of the gold answers, letter case and punctuation aside."""
+    said = f" {same_words(quote)} "
+    return any(f" {same_words(answer)} " in said for answer in answers if same_words(answer))
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Write it as JSON, whole or not at all."""
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(json.dumps(calibration.to_dict(), indent=1) + "\n", encoding="utf-8")
+    os.replace(draft, path)
+
+
+def calibrate_command(questions: str, index: str | None) -> int:
+    """`rag calibrate QUESTIONS`: fit to the user's own corpus and write `calibration.json` into its index."""
+    from rag.asking import default_index, open_pipeline
+    from rag.evaluation.datasets import load_questions
+
+    pipeline = open_pipeline(index)
+    examples = examples_of(pipeline, load_questions(Path(questions)))
+    calibration = fit(
+        examples,
+        reader_id=pipeline.reader.reader_id,
+        fitted_on=f"{len(examples)} questions of {Path(questions).name}",
+        retrieval_weight=pipeline.calibration.retrieval_weight,
+    )
+    path = (Path(index) if index else default_index()) / "calibration.json"
+    save(calibration, path)
+    print(
+        f"{path}: fitted on {len(examples)} questions; answers at confidence {calibration.threshold:.2f} or above "
+        f"(before: {pipeline.calibration.threshold:.2f})"
+    )
+    return 0

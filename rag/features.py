@@ -1,0 +1,93 @@
+"""What the decision looks at: numbers about the best candidate, the others and the question."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from rag.candidates import Candidate
+from rag.citation import same_words
+from rag.retriever import Hit
+from rag.stores.words import WordStore
+
+__all__ = ["FEATURES", "describe"]
+
+FEATURES = (
+    "reader",
+    "margin",
+    "support",
+    "dense",
+    "dense_top",
+    "bm25",
+    "coverage",
+    "quote_coverage",
+    "names",
+    "rank",
+)
+
+_NAME_OR_NUMBER = re.compile(r"(?<!^)\b(?:[A-Z][\w’'-]*|\d[\d.,]*)", re.UNICODE)
+
+
+def describe(
+    question: str, candidates: Sequence[Candidate], hits: Sequence[Hit], words: WordStore
+) -> dict[str, float] | None:
+    """The features of the best candidate; None where there is no candidate.
+
+    Args:
+        question: as asked.
+        candidates: best first.
+        hits: the chunks that were read, in the retriever's order.
+        words: gives each word's weight in this corpus.
+
+    Returns:
+        One number a name of `FEATURES`: `reader`, span minus null logit; `margin`, its lead over the
+        best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
+        `dense`, `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score;
+        `coverage`, `quote_coverage`, weight of the question's words found in chunk and in quote,
+        0 to 1; `names`, share of the question's names and numbers found in chunk or title; `rank`,
+        log of 1 + the chunk's place among the hits.
+    """
+    if not candidates:
+        return None
+    best = candidates[0]
+    chunk = best.hit.chunk
+    near = f"{best.document.title or ''} {chunk.text}"
+    quote = best.quote.of(best.document.text)
+    rank = next((place for place, hit in enumerate(hits) if hit.chunk_idx == best.hit.chunk_idx), len(hits))
+    return {
+        "reader": max(-20.0, min(20.0, best.reading.score)),
+        "margin": best.score - _next_score(candidates),
+        "support": math.log1p(best.n_support),
+        "dense": best.hit.dense,
+        "dense_top": max(hit.dense for hit in hits),
+        "bm25": math.log1p(max(0.0, best.hit.bm25)),
+        "coverage": words.coverage(question, near),
+        "quote_coverage": words.coverage(question, quote),
+        "names": _names_found(question, near),
+        "rank": math.log1p(rank),
+    }
+
+
+def _next_score(candidates: Sequence[Candidate]) -> float:
+    """Score of the best candidate in another sentence that says something else; at least 10 below."""
+    best = candidates[0]
+    words = same_words(best.short)
+    for other in candidates[1:]:
+        if other.quote == best.quote and other.document.doc_id == best.document.doc_id:
+            continue
+        if words not in same_words(other.short) and same_words(other.short) not in words:
+            return max(other.score, best.score - 10.0)
+    return best.score - 10.0
+
+
+def _names_found(question: str, near: str) -> float:
+    """Share of the question's names and numbers (its first word aside) that stand near; 1 without any."""
+    names = [
+        same_words(name.removesuffix("’s").removesuffix("'s")) for name in _NAME_OR_NUMBER.findall(question)
+    ]
+    names = [name for name in names if name]
+    if not names:
+        return 1.0
+    there = f" {same_words(near)} "
+    return sum(f" {name} " in there for name in names) / len(names)

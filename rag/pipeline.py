@@ -1,0 +1,194 @@
+"""Question -> retrieve -> read -> decide -> cite -> Answer. The page to read first.
+
+>>> pipeline = Pipeline.from_texts({"note.txt": "The bridge was opened in 1932 by Mayor Adams."})
+>>> answer = pipeline.ask("When was the bridge opened?")
+>>> answer.text, answer.short
+('The bridge was opened in 1932 by Mayor Adams.', '1932')
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rag.abstention import Calibration, Decision
+from rag.candidates import Candidate, find_candidates
+from rag.citation import cite, same_words
+from rag.config import Config
+from rag.datatypes import NOT_IN_SOURCES, Answer, Citation
+from rag.encoder import Encoder, load_encoder
+from rag.features import describe
+from rag.index import Index
+from rag.question import check_question
+from rag.reader import BUNDLED_READER, Reader
+from rag.retriever import Hit, Retriever
+
+__all__ = ["Considered", "Pipeline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Everything that the decision was made from.
+
+    Attributes:
+        question: as asked.
+        candidates: the reader's spans, best first.
+        hits: the chunks that were read, best first.
+        features: of the best candidate, or None.
+        decision: answer or refuse.
+        timings: seconds by stage.
+    """
+
+    question: str
+    candidates: tuple[Candidate, ...]
+    hits: tuple[Hit, ...]
+    features: dict[str, float] | None
+    decision: Decision
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Pipeline:
+    """One index with its retriever, reader and calibration, held open.
+
+    Safe to share between threads: it is never changed after it is made.
+    """
+
+    def __init__(self, index: Index, encoder: Encoder, config: Config, reader: Reader | None = None) -> None:
+        self.index = index
+        self.config = config
+        self.retriever = Retriever(index, encoder, config.retrieve)
+        self.reader = reader or Reader(config.read)
+        self.calibration = _calibration(index.path, self.reader)
+
+    @classmethod
+    def load(cls, index: str | Path = "index", *, config: Config | None = None) -> Pipeline:
+        """Open an index.
+
+        Raises:
+            IndexMissing: nothing there.
+            IndexMismatch: made by another format, encoder or setting, or damaged.
+        """
+        config = config or Config()
+        encoder = load_encoder(config.encoder)
+        return cls(Index.load(Path(index), config=config, encoder_id=encoder.encoder_id), encoder, config)
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str], *, config: Config | None = None) -> Pipeline:
+        """A pipeline over texts in memory, by doc_id; nothing is written to disk."""
+        config = config or Config()
+        encoder = load_encoder(config.encoder)
+        return cls(Index.from_texts(texts, config=config, encoder=encoder), encoder, config)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        top_k: int = 3,
+        documents: Sequence[str] | None = None,
+        history: Sequence[tuple[str, str]] | None = None,
+    ) -> Answer:
+        """Answer with the documents' own words, or refuse.
+
+        Args:
+            question: up to 2,000 characters.
+            top_k: most citations, or nearest passages where refused.
+            documents: patterns of doc_ids to search in, such as `["001*"]`.
+            history: earlier (question, answer) pairs; accepted, not used yet.
+
+        Raises:
+            QuestionError: empty, blank, too long or not text.
+        """
+        started = time.perf_counter()
+        considered = self.consider(question, documents=documents)
+        timings = dict(considered.timings)
+        with _timed(timings, "cite"):
+            citations = self._citations(considered, top_k)
+        timings["total"] = time.perf_counter() - started
+        decision = considered.decision
+        if not decision.found:
+            return Answer(
+                question, False, NOT_IN_SOURCES, None, decision.confidence,
+                nearest=citations, reason=decision.reason, timings=timings,
+            )  # fmt: skip
+        best = considered.candidates[0]
+        return Answer(
+            question, True, citations[0].quote, best.short, decision.confidence,
+            citations=citations, timings=timings,
+        )  # fmt: skip
+
+    def consider(self, question: str, *, documents: Sequence[str] | None = None) -> Considered:
+        """Everything up to the decision, for evaluation and for explaining an answer."""
+        cleaned = check_question(question)
+        timings: dict[str, float] = {}
+        with _timed(timings, "retrieve"):
+            hits = self.retriever.retrieve(cleaned, documents=documents)
+        return self._read_and_decide(cleaned, hits, timings)
+
+    def _read_and_decide(self, question: str, hits: Sequence[Hit], timings: dict[str, float]) -> Considered:
+        with _timed(timings, "read"):
+            readings = self.reader.read(question, [hit.chunk.text for hit in hits])
+        with _timed(timings, "decide"):
+            candidates = find_candidates(
+                self.index.documents,
+                hits,
+                readings,
+                max_quote_words=self.config.read.max_quote_words,
+                retrieval_weight=self.calibration.retrieval_weight,
+            )
+            features = describe(question, candidates, hits, self.index.words)
+            decision = self.calibration.decide(features, self.config.decide)
+        return Considered(question, tuple(candidates), tuple(hits), features, decision, timings)
+
+    def _citations(self, considered: Considered, top_k: int) -> tuple[Citation, ...]:
+        """One citation a quote, best first; what only repeats an earlier quote's place is left out."""
+        kept: list[Citation] = []
+        for candidate in _ordered(considered):
+            if len(kept) >= max(1, top_k):
+                break
+            overlaps = any(
+                c.doc_id == candidate.document.doc_id
+                and c.start < candidate.quote.end
+                and candidate.quote.start < c.end
+                for c in kept
+            )
+            if not overlaps:
+                kept.append(cite(candidate.document, candidate.quote, candidate.span, candidate.score))
+        return tuple(kept)
+
+
+def _ordered(considered: Considered) -> Iterator[Candidate]:
+    """The best candidate, then places that say the same, then (where refused, any) others worth showing."""
+    if not considered.candidates:
+        return
+    best, *others = considered.candidates
+    words = same_words(best.short)
+    yield best
+    agreeing = [
+        c
+        for c in others
+        if words and words in same_words(c.quote.of(c.document.text)) and c.reading.score > 0
+    ]
+    yield from agreeing
+    for candidate in others:
+        if candidate in agreeing:
+            continue
+        if not considered.decision.found or candidate.reading.score > 0:
+            yield candidate
+
+
+def _calibration(index_path: Path | None, reader: Reader) -> Calibration:
+    """The corpus's own calibration where one was fitted, else the one that comes with the reader."""
+    own = index_path / "calibration.json" if index_path else None
+    if own is not None and own.exists():
+        return Calibration.load(own, reader_id=reader.reader_id)
+    return Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - started

@@ -1,0 +1,210 @@
+"""Question and passage to the span that answers, and to how sure the reader is that there is one.
+
+A small cross-encoder (6 layers, 384 wide) in int8 ONNX reads question and passage together and
+gives each token a score to be the start and the end of the answer; the first token's scores stand
+for "no answer here" (Devlin et al. 2019, BERT, section 4.3). Scores are logits, never normalised
+over one passage, so spans of different passages compare (Clark & Gardner 2018, 1710.10723).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.config import ReadConfig
+from rag.encoder import check_sha256
+from rag.errors import ModelError
+
+__all__ = ["BUNDLED_READER", "Reader", "Reading"]
+
+BUNDLED_READER = Path(__file__).parent / "models" / "reader"
+FORMAT = 1
+MAX_QUESTION_TOKENS = 64
+MAX_WINDOW_TOKENS = 384
+STRIDE_TOKENS = 128
+BATCH_WINDOWS = 16
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One span of one passage that may answer.
+
+    Attributes:
+        passage: which passage, an index into those given.
+        start, end: `[start, end)` in characters of that passage.
+        score: start logit plus end logit minus those of "no answer" in the same window;
+            above 0 the reader prefers the span. Comparable across passages.
+        logit: start logit plus end logit alone.
+    """
+
+    passage: int
+    start: int
+    end: int
+    score: float
+    logit: float
+
+
+class Reader:
+    """The span reader, on onnxruntime; neither torch nor transformers is needed.
+
+    Args:
+        config: answer length and, where not the bundled one, the model's folder.
+
+    Raises:
+        ModelError: a file is missing, altered (sha256) or of another format.
+    """
+
+    def __init__(self, config: ReadConfig | None = None) -> None:
+        self._config = config or ReadConfig()
+        self._folder = Path(self._config.model) if self._config.model else BUNDLED_READER
+        self.card = self._check()
+        self._session: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def reader_id(self) -> str:
+        """The model file's sha256; a calibration belongs to one reader."""
+        return str(self.card["files"]["reader.onnx"]["sha256"])
+
+    def read(self, question: str, passages: Sequence[str], n_best: int = 5) -> list[Reading]:
+        """The best spans of each passage, best first over all.
+
+        A passage longer than the model's window is read in overlapping windows; a question longer
+        than 64 tokens is cut there.
+
+        Args:
+            question: one question.
+            passages: texts; blank ones give nothing.
+            n_best: spans kept for each passage.
+        """
+        windows = self._windows(question, passages)
+        found: list[Reading] = []
+        for begin in range(0, len(windows), BATCH_WINDOWS):
+            batch = windows[begin : begin + BATCH_WINDOWS]
+            starts, ends = self._run([encoding for _, encoding in batch])
+            for row, (passage, encoding) in enumerate(batch):
+                found.extend(self._spans(passage, encoding, starts[row], ends[row], n_best))
+        return _best_of_each(found, n_best)
+
+    def _windows(self, question: str, passages: Sequence[str]) -> list[tuple[int, Any]]:
+        """(passage, encoding) of each window, like lengths side by side so that batches pad little."""
+        tokenizer = self._load_tokenizer()
+        cut = tokenizer.encode(question, add_special_tokens=False)
+        if len(cut.ids) > MAX_QUESTION_TOKENS:
+            question = question[: cut.offsets[MAX_QUESTION_TOKENS - 1][1]]
+        pairs = [(question, passage) for passage in passages]
+        windows = [
+            (passage, window)
+            for passage, encoding in enumerate(tokenizer.encode_batch(pairs))
+            for window in (encoding, *encoding.overflowing)
+            if 1 in window.sequence_ids
+        ]
+        return sorted(windows, key=lambda item: sum(item[1].attention_mask))
+
+    def _run(self, encodings: list[Any]) -> tuple[Floats, Floats]:
+        """Start and end logits, float32, (n_windows, n_tokens), of one padded batch."""
+        longest = max(len(encoding.ids) for encoding in encodings)
+        ids = np.zeros((3, len(encodings), longest), dtype=np.int64)
+        for row, encoding in enumerate(encodings):
+            n = len(encoding.ids)
+            ids[0, row, :n] = encoding.ids
+            ids[1, row, :n] = 1
+            ids[2, row, :n] = encoding.type_ids
+        session = self._load_session()
+        names = {entry.name for entry in session.get_inputs()}
+        feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), ids, strict=True))
+        starts, ends = session.run(
+            ["start_logits", "end_logits"], {name: value for name, value in feed.items() if name in names}
+        )
+        return starts.astype(np.float32), ends.astype(np.float32)
+
+    def _spans(self, passage: int, encoding: Any, start: Floats, end: Floats, n_best: int) -> list[Reading]:
+        """The best spans of one window, at most `max_answer_tokens` long."""
+        inside = np.array([which == 1 for which in encoding.sequence_ids])
+        tokens = np.flatnonzero(inside)
+        null = float(start[0] + end[0])
+        sums = start[tokens][:, None] + end[tokens][None, :]
+        length = np.arange(len(tokens))[None, :] - np.arange(len(tokens))[:, None]
+        sums[(length < 0) | (length >= self._config.max_answer_tokens)] = -np.inf
+        flat = sums.ravel()
+        n = min(n_best * 3, flat.size)
+        spans = []
+        for place in np.argpartition(-flat, n - 1)[:n]:
+            if not np.isfinite(flat[place]):
+                continue
+            first, last = divmod(int(place), len(tokens))
+            begin, stop = encoding.offsets[tokens[first]][0], encoding.offsets[tokens[last]][1]
+            logit = float(flat[place])
+            spans.append(Reading(passage, begin, stop, logit - null, logit))
+        return spans
+
+    def _check(self) -> dict[str, Any]:
+        path = self._folder / "reader.json"
+        try:
+            card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            files = card["files"]
+            version = card["format"]
+        except OSError as error:
+            raise ModelError(
+                f"no reader at {self._folder.name}/: {path.name} can't be read ({error.strerror}); "
+                "reinstall insources or train one with: python -m rag.training"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"the reader's {path.name} is damaged ({error}); reinstall insources") from error
+        if version != FORMAT:
+            raise ModelError(f"the reader's format is {version!r}, expected {FORMAT}; export it again")
+        for name in ("reader.onnx", "tokenizer.json"):
+            if name not in files:
+                raise ModelError(f"the reader's {path.name} names no {name}; export it again")
+        return card
+
+    def _load_tokenizer(self) -> Any:
+        if self._tokenizer is None:
+            from tokenizers import Tokenizer
+
+            check_sha256(self._folder / "tokenizer.json", self.card["files"]["tokenizer.json"]["sha256"])
+            tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")
+            self._tokenizer = tokenizer
+        return self._tokenizer
+
+    def _load_session(self) -> Any:
+        if self._session is None:
+            import onnxruntime
+
+            check_sha256(self._folder / "reader.onnx", self.card["files"]["reader.onnx"]["sha256"])
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            try:
+                self._session = onnxruntime.InferenceSession(
+                    str(self._folder / "reader.onnx"), options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:
+                raise ModelError(
+                    f"the reader could not be opened: {str(error).splitlines()[0]}; reinstall insources"
+                ) from error
+        return self._session
+
+
+def _best_of_each(readings: list[Reading], n_best: int) -> list[Reading]:
+    """At most `n_best` spans of each passage, the same span of two windows once, best first over all."""
+    kept: list[Reading] = []
+    seen: set[tuple[int, int, int]] = set()
+    counts: dict[int, int] = {}
+    for reading in sorted(readings, key=lambda r: (-r.score, r.passage, r.start, r.end)):
+        place = (reading.passage, reading.start, reading.end)
+        if place in seen or counts.get(reading.passage, 0) >= n_best:
+            continue
+        seen.add(place)
+        counts[reading.passage] = counts.get(reading.passage, 0) + 1
+        kept.append(reading)
+    return kept

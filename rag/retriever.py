@@ -1,0 +1,133 @@
+"""Question to chunks: dense and BM25 together, both raw scores kept.
+
+The two rankings are joined as a weighted sum of z-scores over the pooled candidates (Fox & Shaw
+1994, CombSUM, with the normalisation of Lee 1997). A fused score only orders; the decision to
+answer reads the raw cosine and BM25, because a rank has no absolute meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.config import RetrieveConfig
+from rag.datatypes import Chunk
+from rag.encoder import Encoder
+from rag.index import Index
+
+__all__ = ["Hit", "Mode", "Retriever"]
+
+Mode = Literal["hybrid", "dense", "bm25"]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved chunk.
+
+    Attributes:
+        chunk_idx: its place in `Index.chunks`.
+        chunk: the chunk.
+        dense: cosine of question and chunk, -1 to 1.
+        bm25: raw BM25 score, 0 or more.
+        score: what the hits are ordered by; higher is better; comparable within one question only.
+    """
+
+    chunk_idx: int
+    chunk: Chunk
+    dense: float
+    bm25: float
+    score: float
+
+
+class Retriever:
+    """Finds the chunks of one index that may answer.
+
+    Args:
+        index: a loaded snapshot.
+        encoder: the encoder that the index was made with.
+        config: how many candidates, and how the rankings are joined.
+    """
+
+    def __init__(self, index: Index, encoder: Encoder, config: RetrieveConfig | None = None) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._config = config or RetrieveConfig()
+
+    def retrieve(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        mode: Mode = "hybrid",
+        documents: Sequence[str] | None = None,
+    ) -> list[Hit]:
+        """The `k` best chunks, best first; fewer where the corpus or the filter holds fewer.
+
+        Args:
+            question: the question's text.
+            k: how many; the settings' `k` by default.
+            mode: which ranking orders the hits. Both raw scores are given in any mode.
+            documents: patterns of doc_ids to search in; the filter works inside the search.
+        """
+        k = k or self._config.k
+        allowed = self._index.chunk_mask(documents)
+        pool = max(k, self._config.candidates)
+        vector = self._encoder.encode_query(question)
+        bm25 = self._index.words.scores(question, allowed)
+        dense_top = self._dense(vector, pool, allowed)
+        candidates = set(dense_top) | set(_top(bm25, pool))
+        missing = sorted(candidates - set(dense_top))
+        if missing:
+            only = np.zeros(len(self._index.chunks), dtype=bool)
+            only[missing] = True
+            dense_top.update(self._dense(vector, len(missing), only))
+        idx = np.array(sorted(candidates), dtype=np.int64)
+        dense = np.array([dense_top[int(i)] for i in idx], dtype=np.float32)
+        score = self._fuse(mode, dense, bm25[idx])
+        # Ties go to the earlier chunk, so that the order never depends on the machine.
+        order = np.lexsort((idx, -score))[:k]
+        return [
+            Hit(
+                int(idx[i]),
+                self._index.chunks[int(idx[i])],
+                float(dense[i]),
+                float(bm25[idx[i]]),
+                float(score[i]),
+            )
+            for i in order
+            if mode != "bm25" or bm25[idx[i]] > 0
+        ]
+
+    def _dense(self, vector: Floats, k: int, allowed: npt.NDArray[np.bool_] | None) -> dict[int, float]:
+        scores, idx = self._index.vectors.search(vector[None, :], k, allowed)
+        return {int(i): float(s) for i, s in zip(idx[0], scores[0], strict=True) if i >= 0}
+
+    def _fuse(self, mode: Mode, dense: Floats, bm25: Floats) -> Floats:
+        if mode == "dense":
+            return dense
+        if mode == "bm25":
+            return bm25
+        weight = self._config.dense_weight
+        return weight * _z(dense) + (1 - weight) * _z(bm25)
+
+
+def _z(scores: Floats) -> Floats:
+    """Scores less their mean, over their standard deviation; all zero where they are all alike."""
+    spread = float(scores.std())
+    if spread < 1e-6:
+        return np.zeros_like(scores)
+    return (scores - scores.mean()) / spread
+
+
+def _top(scores: Floats, k: int) -> list[int]:
+    """Places of the `k` highest positive scores."""
+    k = min(k, len(scores))
+    if k == 0:
+        return []
+    places = np.argpartition(-scores, k - 1)[:k]
+    return [int(place) for place in places if scores[place] > 0]

@@ -1,0 +1,36 @@
+"""Fixtures that several areas share: the real index over the seeds, built once for the whole run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def seeds() -> Path:
+    """The folder of the five articles."""
+    return ROOT / "seeds"
+
+
+@pytest.fixture(scope="session")
+def seed_index(tmp_path_factory: pytest.TempPathFactory, seeds: Path) -> Path:
+    """A real index over the seeds, made with the bundled encoder."""
+    from rag.config import Config
+    from rag.encoder import load_encoder
+    from rag.index import update_index
+
+    path = tmp_path_factory.mktemp("seeds") / "index"
+    config = Config()
+    update_index([seeds], path, config=config, encoder=load_encoder(config.encoder))
+    return path
+
+
+@pytest.fixture(scope="session")
+def pipeline(seed_index: Path):  # type: ignore[no-untyped-def]
+    """The real pipeline over the seeds."""
+    from rag.pipeline import Pipeline
+
+    return Pipeline.load(seed_index)

@@ -1,0 +1,130 @@
+"""The decision: a probability held against a threshold, with a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.abstention import Calibration
+from rag.calibrating import Example, fit, holds_answer, save
+from rag.config import DecideConfig
+from rag.errors import ConfigError, DatasetError, ModelError
+
+PLAIN = Calibration(
+    reader_id="a" * 64,
+    features=("reader", "dense"),
+    mean=(0.0, 0.5),
+    scale=(2.0, 0.1),
+    weights=(1.0, 2.0),
+    bias=0.0,
+    threshold=0.6,
+    risk_curve=((0.2, 0.30, 0.9), (0.5, 0.10, 0.8), (0.8, 0.02, 0.5)),
+)
+
+
+def test_confidence_is_the_logistic_of_the_standardised_sum() -> None:
+    # 1.0 * (2 - 0) / 2 + 2.0 * (0.6 - 0.5) / 0.1 = 3; 1 / (1 + e^-3) = 0.9526
+    assert PLAIN.confidence({"reader": 2.0, "dense": 0.6, "other": 9.0}) == pytest.approx(0.95257, abs=1e-5)
+
+
+def test_refusal_says_why() -> None:
+    decision = PLAIN.decide({"reader": -4.0, "dense": 0.4, "coverage": 0.25}, DecideConfig())
+    assert not decision.found
+    assert decision.reason is not None
+    assert "under the threshold 0.60" in decision.reason
+    assert "no answer here" in decision.reason
+    assert PLAIN.decide(None, DecideConfig()).reason is not None
+
+
+@pytest.mark.parametrize(
+    ("config", "threshold"),
+    [
+        (DecideConfig(), 0.6),
+        (DecideConfig(min_confidence=0.9), 0.9),
+        (DecideConfig(max_risk=0.1), 0.5),
+        (DecideConfig(max_risk=0.05), 0.8),
+        (DecideConfig(max_risk=0.5), 0.2),
+    ],
+)
+def test_how_careful_to_be(config: DecideConfig, threshold: float) -> None:
+    assert PLAIN.threshold_for(config) == threshold
+
+
+def test_a_risk_that_no_threshold_reaches() -> None:
+    with pytest.raises(ConfigError, match=r"0\.020"):
+        PLAIN.threshold_for(DecideConfig(max_risk=0.001))
+
+
+def test_both_at_once_is_refused() -> None:
+    with pytest.raises(ConfigError, match="both"):
+        DecideConfig(min_confidence=0.5, max_risk=0.1)
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
+    save(PLAIN, tmp_path / "calibration.json")
+    assert Calibration.load(tmp_path / "calibration.json", reader_id="a" * 64) == PLAIN
+
+
+def test_one_of_another_reader_is_refused(tmp_path: Path) -> None:
+    save(PLAIN, tmp_path / "calibration.json")
+    with pytest.raises(ModelError, match=r"aaaaaaaaaaaa.*bbbbbbbbbbbb.*rag calibrate"):
+        Calibration.load(tmp_path / "calibration.json", reader_id="b" * 64)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": [1.0]},
+        {"weights": [1.0, "x"]},
+        {"bias": None},
+        {"format": 9},
+        {"mean": [float("nan"), 0.0]},
+    ],
+)
+def test_a_damaged_one_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps({**PLAIN.to_dict(), **change}), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"calibration\.json.*rag calibrate"):
+        Calibration.load(path, reader_id="a" * 64)
+
+
+def _examples(n: int, seed: int = 0) -> list[Example]:
+    """Features whose true probability is the logistic of 2 x reader."""
+    random = np.random.default_rng(seed)
+    examples = []
+    for _ in range(n):
+        score = float(random.normal())
+        right = bool(random.random() < 1 / (1 + np.exp(-2 * score)))
+        examples.append(Example({"reader": score, "noise": float(random.normal())}, right, right))
+    return examples
+
+
+def test_fitted_probabilities_mean_what_they_say() -> None:
+    calibration = fit(
+        _examples(4000), reader_id="r", fitted_on="made", names=("reader", "noise"), coverage=0.9
+    )
+    fresh = _examples(4000, seed=1)
+    said = np.array([calibration.confidence(example.features) for example in fresh])
+    right = np.array([example.right for example in fresh])
+    for low in np.arange(0, 1, 0.2):
+        inside = (said >= low) & (said < low + 0.2)
+        assert abs(said[inside].mean() - right[inside].mean()) < 0.06
+    assert (said[right] >= calibration.threshold).mean() == pytest.approx(0.9, abs=0.03)
+    risks = [risk for _, risk, _ in calibration.risk_curve]
+    assert risks[0] > risks[-1]
+
+
+def test_too_few_questions_to_fit() -> None:
+    right = [dataclasses.replace(example, right=True) for example in _examples(50)]
+    with pytest.raises(DatasetError, match="at least 10 of each"):
+        fit(right, reader_id="r", fitted_on="made", names=("reader",))
+
+
+def test_holds_answer() -> None:
+    assert holds_answer("The deal was signed in 2020, he said.", ["In 2020"])
+    assert not holds_answer("The deal was signed in 2020.", ["20"])
+    assert not holds_answer("Anything.", [])
