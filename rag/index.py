@@ -1,0 +1,173 @@
+"""Files to index: the index on disk is made to mirror them, and only what changed is encoded."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from rag.assembly import Part, Progress, assemble, read_part
+from rag.config import Config
+from rag.corpus import SourceFile, find_files, read_file
+from rag.encoder import Encoder
+from rag.errors import FileError, IndexMismatch, IndexMissing, SourceError
+from rag.generations import writing
+from rag.snapshot import Index, describe, pack
+
+__all__ = ["Index", "IndexReport", "update_index"]
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What `update_index` did.
+
+    Attributes:
+        added, changed, unchanged, removed: doc_ids.
+        failed: (file, what was wrong) of those that could not be read and are not in the index.
+        left_out: (file, reason) of what is not indexed by design.
+        rebuilt: why nothing of the index that was there could be used; None where it could.
+        n_documents, n_chunks: in the index now.
+        n_encoded: chunks that were encoded in this run.
+        seconds: how long it took.
+    """
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    rebuilt: str | None = None
+    n_documents: int = 0
+    n_chunks: int = 0
+    n_encoded: int = 0
+    seconds: float = 0.0
+
+
+def update_index(
+    paths: Iterable[str | os.PathLike[str]],
+    index_path: str | os.PathLike[str],
+    *,
+    config: Config,
+    encoder: Encoder,
+    progress: Progress | None = None,
+) -> IndexReport:
+    """Make an index mirror files and folders: new ones enter, changed ones are read again, others leave.
+
+    Files are told apart by the sha256 of their bytes. Vectors of chunks whose text stays the same are
+    kept, also where their file changed or was renamed. Where nothing changed, nothing is written. An
+    index of other settings or another encoder, and a damaged one, is built anew.
+
+    Args:
+        paths: files and folders; together they are all that the index will hold.
+        index_path: folder of the index, made where it does not exist.
+        config: `chunk` and `encoder` shape the index.
+        encoder: makes the vectors.
+        progress: told (n_done, n_total) chunks after each encoded batch.
+
+    Raises:
+        SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
+        IndexBusy: another process is indexing.
+        IndexMismatch: the folder holds something else than an index; it is left alone.
+        IndexWriteError: disk full or no permission; the index stays as it was.
+    """
+    started = time.perf_counter()
+    given = [os.fspath(path) for path in paths]
+    root = Path(index_path)
+    found = find_files(given, exclude=root)
+    report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
+    with writing(root) as writer:
+        old = _open_old(root, config, encoder, report)
+        parts = _read_all(found.files, old, config, encoder, report)
+        if old is not None and not (report.added or report.changed or report.removed):
+            report.n_documents, report.n_chunks = len(old.documents), len(old.chunks)
+        else:
+            contents = assemble(parts, encoder, old.vectors if old else None, progress)
+            writer.commit(pack(contents), describe(contents, config, encoder.encoder_id, given))
+            report.n_documents, report.n_chunks = len(contents.documents), len(contents.chunks)
+            report.n_encoded = sum(row < 0 for part in parts for row in part.rows)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _open_old(root: Path, config: Config, encoder: Encoder, report: IndexReport) -> Index | None:
+    """The index that is there, where anything of it can be used."""
+    try:
+        return Index.load(root, config=config, encoder_id=encoder.encoder_id)
+    except IndexMissing:
+        return None
+    except IndexMismatch as error:
+        report.rebuilt = str(error)
+        return None
+
+
+def _read_all(
+    files: list[SourceFile], old: Index | None, config: Config, encoder: Encoder, report: IndexReport
+) -> list[Part]:
+    """A part a readable file, taken from the old index where the file is unchanged."""
+    fresh: list[tuple[str, str, str]] = []
+    for source in files:
+        doc_id = source.doc_id
+        try:
+            text, sha256 = read_file(source)
+        except FileError as error:
+            _fail(report, doc_id, error)
+            continue
+        if old is not None and doc_id in old.documents and old.documents[doc_id].sha256 == sha256:
+            report.unchanged.append(doc_id)
+        else:
+            fresh.append((doc_id, text, sha256))
+    # What leaves or changes may come back under another name or for the greater part.
+    known = _known_texts(old, set(report.unchanged)) if old is not None and fresh else {}
+    parts = [_old_part(old, doc_id) for doc_id in report.unchanged] if old is not None else []
+    for doc_id, text, sha256 in fresh:
+        try:
+            parts.append(read_part(doc_id, text, sha256, config, encoder, known))
+        except FileError as error:
+            _fail(report, doc_id, error)
+        else:
+            there = old is not None and doc_id in old.documents
+            (report.changed if there else report.added).append(doc_id)
+    parts.sort(key=lambda part: part.doc_id)
+    if not parts:
+        name, message = report.failed[0]
+        more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
+        raise SourceError(
+            f"no file could be indexed: {name}: {message}{more}; the index, where there was one, is untouched"
+        )
+    held = {part.doc_id for part in parts}
+    report.removed = [doc_id for doc_id in (old.documents if old else ()) if doc_id not in held]
+    return parts
+
+
+def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:
+    report.failed.append((doc_id, str(error).removeprefix(f"{doc_id}: ")))
+
+
+def _known_texts(old: Index, unchanged: set[str]) -> dict[str, int]:
+    """The texts of the old index's chunks whose documents don't stay as they are, with their rows."""
+    gone = [doc_id for doc_id in old.documents if doc_id not in unchanged]
+    return {old.chunks[row].text: row for doc_id in gone for row in _rows(old, doc_id)}
+
+
+def _old_part(old: Index, doc_id: str) -> Part:
+    rows = _rows(old, doc_id)
+    return Part(
+        doc_id=doc_id,
+        document=old.documents.lines.line(old.documents.place(doc_id)),
+        chunks=[old.chunks.line(row) for row in rows],
+        texts=[old.chunks[row].text for row in rows],
+        language=old.documents[doc_id].language,
+        rows=list(rows),
+    )
+
+
+def _rows(old: Index, doc_id: str) -> range:
+    """The places of a document's chunks, which are neighbours in the index."""
+    place = old.documents.place(doc_id)
+    first, last = np.searchsorted(old.chunk_documents, [place, place + 1])
+    return range(int(first), int(last))

@@ -1,0 +1,183 @@
+"""Documents and chunks as lines of JSON, decoded one by one when they are asked for.
+
+An index may hold 100,000 chunks, a question looks at fifty: nothing is decoded on opening.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar, overload
+
+import numpy as np
+
+from rag.datatypes import Chunk, Document, Span
+from rag.errors import IndexDamaged
+
+__all__ = [
+    "Documents",
+    "Lines",
+    "decode_chunk",
+    "decode_document",
+    "encode_chunk",
+    "encode_document",
+]
+
+T = TypeVar("T")
+
+# Decoded records kept at hand: a session's questions come back to the same documents.
+_KEPT = 1024
+
+
+class Lines(Sequence[T]):
+    """Records in JSON Lines; a line is decoded when it is asked for.
+
+    Args:
+        data: the lines, each ended by a newline.
+        decode: a line's JSON value to its record.
+    """
+
+    def __init__(self, data: bytes, decode: Callable[[Any], T]) -> None:
+        self._data = data
+        # JSON escapes line ends inside strings, so this byte only ever ends a record.
+        self._ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A)
+        self._decode = decode
+        self._cached = lru_cache(maxsize=_KEPT)(self._record)
+
+    @classmethod
+    def join(cls, lines: Iterable[bytes], decode: Callable[[Any], T]) -> Lines[T]:
+        """Lines given one by one, without their newlines."""
+        return cls(b"".join(line + b"\n" for line in lines), decode)
+
+    @property
+    def data(self) -> bytes:
+        """All lines, as in the file."""
+        return self._data
+
+    def line(self, idx: int) -> bytes:
+        """One line as it is, without its newline."""
+        start = int(self._ends[idx - 1]) + 1 if idx else 0
+        return self._data[start : int(self._ends[idx])]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, idx: int) -> T: ...
+    @overload
+    def __getitem__(self, idx: slice) -> list[T]: ...
+    def __getitem__(self, idx: int | slice) -> T | list[T]:
+        if isinstance(idx, slice):
+            return [self._cached(i) for i in range(*idx.indices(len(self)))]
+        n = len(self)
+        if not -n <= idx < n:
+            raise IndexError(f"{idx} is out of range; expected -{n} to {n - 1}")
+        return self._cached(int(idx) % n)
+
+    def __iter__(self) -> Iterator[T]:
+        # Past the cache: going through everything must not push out what questions use.
+        return map(self._record, range(len(self)))
+
+    def _record(self, idx: int) -> T:
+        try:
+            return self._decode(json.loads(self.line(idx)))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise IndexDamaged(f"record {idx} of the index is malformed ({type(error).__name__})") from error
+
+
+class Documents(Mapping[str, Document]):
+    """Documents by doc_id, in the order of the index.
+
+    Args:
+        doc_ids: in order.
+        lines: one document a line, in the same order.
+    """
+
+    def __init__(self, doc_ids: Sequence[str], lines: Lines[Document]) -> None:
+        self.lines = lines
+        self._places = {doc_id: idx for idx, doc_id in enumerate(doc_ids)}
+
+    def __getitem__(self, doc_id: str) -> Document:
+        return self.lines[self._places[doc_id]]
+
+    def place(self, doc_id: str) -> int:
+        """The line of a document."""
+        return self._places[doc_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, doc_id: object) -> bool:
+        return doc_id in self._places
+
+
+def encode_document(document: Document) -> bytes:
+    """A document as one line of JSON, with its canonical text."""
+    return _pack(
+        {
+            "doc_id": document.doc_id,
+            "sha256": document.sha256,
+            "title": document.title,
+            "author": document.author,
+            "date": document.date,
+            "language": document.language,
+            "prose": _flat(document.prose),
+            "sentences": _flat(document.sentences),
+            "sentence_kinds": document.sentence_kinds,
+            "text": document.text,
+        }
+    )
+
+
+def decode_document(record: Any) -> Document:
+    """The inverse of `encode_document`, from the line's JSON value."""
+    return Document(
+        doc_id=record["doc_id"],
+        text=record["text"],
+        sha256=record["sha256"],
+        title=record["title"],
+        prose=tuple(Span(start, end) for start, end in _pairs(record["prose"])),
+        sentences=tuple(Span(start, end) for start, end in _pairs(record["sentences"])),
+        sentence_kinds=tuple(record["sentence_kinds"]),
+        author=record["author"],
+        date=record["date"],
+        language=record["language"],
+    )
+
+
+def encode_chunk(chunk: Chunk) -> bytes:
+    """A chunk as one line of JSON: a list, because the names would be half of the file."""
+    return _pack(
+        [
+            chunk.chunk_id,
+            chunk.doc_id,
+            chunk.first,
+            chunk.last,
+            chunk.span.start,
+            chunk.span.end,
+            chunk.text,
+            [place for pair in chunk.offsets for place in pair],
+        ]
+    )
+
+
+def decode_chunk(record: Any) -> Chunk:
+    """The inverse of `encode_chunk`, from the line's JSON value."""
+    chunk_id, doc_id, first, last, start, end, text, offsets = record
+    return Chunk(chunk_id, doc_id, first, last, Span(start, end), text, tuple(_pairs(offsets)))
+
+
+def _pack(record: Any) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _flat(spans: Iterable[Span]) -> list[int]:
+    return [place for span in spans for place in (span.start, span.end)]
+
+
+def _pairs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    return zip(places[::2], places[1::2], strict=True)

@@ -1,0 +1,220 @@
+"""One opened index: frozen, so that a server swaps it whole while questions go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag._version import __version__
+from rag.assembly import Contents, assemble, read_part
+from rag.config import Config
+from rag.datatypes import Chunk
+from rag.encoder import Encoder
+from rag.errors import ConfigError, IndexDamaged, IndexMismatch, SourceError
+from rag.generations import Generation, read_generation, rebuild_command
+from rag.records import Documents, Lines, decode_chunk, decode_document
+from rag.stores import VectorStore, WordStore, vector_store
+from rag.stores.arrays import pack_array, unpack_array
+from rag.stores.base import Bools
+
+__all__ = ["Index", "describe", "pack"]
+
+Places = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A generation of an index, open and checked.
+
+    Attributes:
+        path: its folder; None for one that is only in memory.
+        generation: its name, such as `gen-000002`.
+        config: the settings in use.
+        encoder_id: of the encoder that made the vectors.
+        documents: by doc_id, with the text as it was indexed; decoded when asked for.
+        chunks: in the order of `vectors` and `words`; decoded when asked for.
+        vectors: a unit vector a chunk.
+        words: the terms of each chunk.
+        roots: the indexed paths as they were given.
+        chunk_documents: int32, (n_chunks,), the place of each chunk's document in `documents`.
+    """
+
+    path: Path | None
+    generation: str
+    config: Config
+    encoder_id: str
+    documents: Documents
+    chunks: Lines[Chunk]
+    vectors: VectorStore
+    words: WordStore
+    roots: tuple[str, ...]
+    chunk_documents: Places
+
+    @classmethod
+    def load(cls, path: str | Path, *, config: Config | None = None, encoder_id: str | None = None) -> Index:
+        """Open the current generation, every file's checksum compared.
+
+        Args:
+            path: folder of the index.
+            config: the settings in use; those that shape an index must be those it was made with.
+                None takes the index's own.
+            encoder_id: of the encoder in use; None where nothing will be encoded.
+
+        Raises:
+            IndexMissing: no index there.
+            IndexMismatch: made by another format, encoder or setting.
+            IndexDamaged: a file is missing, truncated or altered.
+        """
+        path = Path(path)
+        return _open(path, read_generation(path), config, encoder_id)
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str], *, config: Config, encoder: Encoder) -> Index:
+        """An index in memory, of texts by doc_id.
+
+        Raises:
+            SourceError: no text at all, or one that holds nothing that could be quoted.
+        """
+        if not texts:
+            raise SourceError("no text to index; expected at least one, by doc_id")
+        parts = [
+            read_part(doc_id, text, hashlib.sha256(text.encode()).hexdigest(), config, encoder)
+            for doc_id, text in sorted(texts.items())
+        ]
+        made = assemble(parts, encoder)
+        return cls(
+            path=None,
+            generation="in memory",
+            config=config,
+            encoder_id=encoder.encoder_id,
+            documents=made.documents,
+            chunks=made.chunks,
+            vectors=made.vectors,
+            words=made.words,
+            roots=(),
+            chunk_documents=made.chunk_documents,
+        )
+
+    def chunk_mask(self, patterns: Sequence[str] | None) -> Bools | None:
+        """Which chunks belong to the documents that patterns name.
+
+        Args:
+            patterns: as in a shell (`*`, `?`, `[...]`), each tried on the whole doc_id and, where
+                that finds none, on the file's name alone; None or none for all documents.
+
+        Returns:
+            bool, (n_chunks,); None for all.
+
+        Raises:
+            ConfigError: no document matches.
+        """
+        if not patterns:
+            return None
+        chosen = np.zeros(len(self.documents), dtype=np.bool_)
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            whole = [fnmatchcase(doc_id, pattern) for doc_id in self.documents]
+            if not any(whole):
+                whole = [fnmatchcase(doc_id.rpartition("/")[2], pattern) for doc_id in self.documents]
+            chosen |= np.array(whole, dtype=np.bool_)
+        if not chosen.any():
+            some = ", ".join(list(self.documents)[:5]) + (" ..." if len(self.documents) > 5 else "")
+            raise ConfigError(f"no document matches {patterns!r}; expected patterns of names such as: {some}")
+        mask: Bools = chosen[self.chunk_documents]
+        return mask
+
+
+def pack(contents: Contents) -> dict[str, bytes]:
+    """The files of a generation, by name."""
+    return {
+        "documents.jsonl": contents.documents.lines.data,
+        "doc_ids.json": json.dumps(list(contents.documents), ensure_ascii=False).encode(),
+        "chunks.jsonl": contents.chunks.data,
+        "chunk_documents.npy": pack_array(contents.chunk_documents),
+        "vectors.bin": contents.vectors.to_bytes(),
+        **contents.words.to_files(),
+    }
+
+
+def describe(contents: Contents, config: Config, encoder_id: str, roots: Sequence[str]) -> dict[str, Any]:
+    """What the manifest says of a generation besides its files."""
+    return {
+        "made_by": f"insources {__version__}",
+        "settings": config.index_settings(),
+        "encoder_id": encoder_id,
+        "dim": contents.vectors.dim,
+        "vectors": contents.vectors.kind,
+        "n_documents": len(contents.documents),
+        "n_chunks": len(contents.chunks),
+        "roots": list(roots),
+    }
+
+
+def _open(root: Path, found: Generation, config: Config | None, encoder_id: str | None) -> Index:
+    """An index from the checked files of a generation.
+
+    Raises:
+        IndexMismatch: made by another encoder or setting.
+        IndexDamaged: files that don't fit together.
+    """
+    about, files = found.about, found.files
+    try:
+        roots = tuple(map(str, about["roots"]))
+        again = rebuild_command(root, roots)
+        config = config or Config.from_dict(about["settings"])
+        _refuse_other_settings(root, about, config, encoder_id, again)
+        lines = Lines(files["documents.jsonl"], decode_document)
+        index = Index(
+            path=root,
+            generation=found.name,
+            config=config,
+            encoder_id=str(about["encoder_id"]),
+            documents=Documents(json.loads(files["doc_ids.json"]), lines),
+            chunks=Lines(files["chunks.jsonl"], decode_chunk),
+            vectors=vector_store(about["vectors"]).from_bytes(files["vectors.bin"]),
+            words=WordStore.from_files(files),
+            roots=roots,
+            chunk_documents=unpack_array(files["chunk_documents.npy"], "the chunks' places", np.int32, 1),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IndexDamaged(
+            f"index {str(root)!r}: {found.name} is incomplete ({type(error).__name__}: {error}); "
+            f"{rebuild_command(root)}"
+        ) from error
+    except IndexDamaged as error:
+        raise IndexDamaged(f"index {str(root)!r}: {error}; {again}") from error
+    n = len(index.chunks)
+    sizes = {"vectors": len(index.vectors), "words": len(index.words), "places": len(index.chunk_documents)}
+    for what, size in sizes.items():
+        if size != n:
+            raise IndexDamaged(
+                f"index {str(root)!r}: {size} {what} for {n} chunks; expected one each; {again}"
+            )
+    return index
+
+
+def _refuse_other_settings(
+    root: Path, about: Mapping[str, Any], config: Config, encoder_id: str | None, again: str
+) -> None:
+    if encoder_id is not None and about["encoder_id"] != encoder_id:
+        raise IndexMismatch(
+            f"index {str(root)!r} was made with the encoder {about['encoder_id']!r}, the one in use is "
+            f"{encoder_id!r}; {again}"
+        )
+    made, used = _flat(about["settings"]), _flat(config.index_settings())
+    if made != used:
+        differing = sorted(name for name in made.keys() | used.keys() if made.get(name) != used.get(name))
+        what = ", ".join(f"{name} {made.get(name)!r} (in use: {used.get(name)!r})" for name in differing)
+        raise IndexMismatch(f"index {str(root)!r} was made with {what}; {again}, or use its settings")
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name."""
+    return {f"{group}.{name}": value for group, values in settings.items() for name, value in values.items()}

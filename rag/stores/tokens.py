@@ -1,0 +1,225 @@
+"""Text to search terms: the one place where questions and chunks are cut into words for BM25.
+
+Terms are a search copy; no offset is ever taken from them. Both sides go through the same
+steps: compatibility forms and case folded, accents folded ("economía" finds "economia"), curly
+apostrophes straightened and the possessive 's dropped, "U.S." written "us" and "1,000" "1000",
+hyphenated words as a whole and in parts, then the Snowball stemmer of the text's language.
+Scripts written without blanks (Chinese, Japanese, Thai ...) are cut into pairs of characters.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["DEFAULT_LANGUAGE", "TermMaker", "words"]
+
+DEFAULT_LANGUAGE = "en"
+
+_CACHE_LIMIT = 500_000
+
+# ISO 639-1 to Snowball's names.
+_SNOWBALL = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+}
+
+# Words that questions and prose share whatever they are about. Prepositions that can decide
+# ("before", "after", "between", "against") and "not" stay searchable.
+_ENGLISH_STOP_WORDS = """
+a about all also am an and any are as at be because been being both but by can could did do does doing each
+either etc for from had has have having he her here hers him his how i if in into is it its itself just let
+may me might mine must my of on once or our ours ourselves shall she should so some such than that the their
+theirs them themselves then there these they this those though thus to too until upon very was we were what
+whatever when where whether which while who whoever whom whose why will with would yet you your yours
+"""
+
+# Han, kana, Bopomofo, Hangul; Thai, Lao, Tibetan, Myanmar, Khmer: no blanks between words.
+_UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u318f"
+_UNSPACED += "\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+_UNSPACED += "\U00020000-\U000323af"
+# Marks inside words that `\w` leaves out: combining accents, Hebrew, Arabic, Indic vowel signs.
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957"
+_MARKS += "\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd"
+_MARKS += "\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d82-\u0ddf"
+_LETTER = f"(?:[^\\W_{_UNSPACED}]|[{_MARKS}])"
+_WORD = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|{_LETTER}+(?:['.,&-]{_LETTER}+)*")
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?!\d)")
+_CLITICS = frozenset({"d", "ll", "m", "re", "ve"})
+_DECIMAL = re.compile(r"\d+\.\d+")
+_SPELLINGS = str.maketrans(
+    {
+        **dict.fromkeys("’‘ʼ‛＇`´ʹ′", "'"),
+        **dict.fromkeys("‐‑﹣－", "-"),
+        # Soft hyphen, zero-width blanks and joiners, word joiner, BOM: invisible inside words.
+        **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+    }
+)
+
+
+def words(text: str) -> list[str]:
+    """The search words of a text, folded but not stemmed, in reading order.
+
+    >>> words("Trump’s U.S.-China deal cost 1,000; co-operation isn't easy.")
+    ['trump', 'us', 'china', 'deal', 'cost', '1000', 'cooperation', 'co', 'operation', 'is', 'easy']
+    >>> words("北京大学")
+    ['北京', '京大', '大学']
+    """
+    if not text.isascii():
+        text = _fold(unicodedata.normalize("NFKC", text.translate(_SPELLINGS)))
+    found: list[str] = []
+    for match in _WORD.finditer(_fold(text.casefold())):
+        word = match.group()
+        if match["unspaced"]:
+            found.extend(word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        elif word.isalnum():
+            found.append(word)
+        else:
+            for part in _THOUSANDS.sub(lambda number: number.group().replace(",", ""), word).split(","):
+                found.extend(_compound(part))
+    return found
+
+
+def _fold(text: str) -> str:
+    """Without accents. Only the general combining marks go: those of Indic scripts are letters."""
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
+
+
+def _compound(word: str) -> Iterable[str]:
+    """The words in one run of letters joined by apostrophes, points, hyphens or ampersands."""
+    parts = re.split("[&-]", word)
+    if len(parts) > 1:
+        # "e-mail" must meet "email", and "US-China" a question about China.
+        yield "".join(re.split("[.'&-]", word.removesuffix("'s")))
+    for part in parts:
+        if len(parts) == 1 or len(part) > 1:
+            yield from _simple(part)
+
+
+def _simple(word: str) -> Iterable[str]:
+    word = word.removesuffix("'s")
+    if word.endswith("n't") and len(word) > 3:
+        word = word[:-3]
+        word = {"ca": "can", "sha": "shall", "wo": "will"}.get(word, word)
+    head, _, tail = word.rpartition("'")
+    # Joined, "we'll" and "she'd" would turn into other words.
+    while head and tail in _CLITICS:
+        word = head
+        head, _, tail = word.rpartition("'")
+    if head:
+        yield word.replace("'", "").replace(".", "")
+        # "l'économie", "O'Brien": what follows is a word of its own too.
+        if len(tail) > 2:
+            yield tail
+        return
+    letters = word.split(".")
+    if len(letters) == 1 or _DECIMAL.fullmatch(word):
+        yield word
+    elif all(len(letter) == 1 for letter in letters):
+        yield "".join(letters)
+    else:
+        yield from letters
+
+
+class TermMaker:
+    """Makes the terms of chunks and questions for the languages of one index.
+
+    A question's language is not known, so each of its words is stemmed in every language of
+    the index; a chunk holds the stems of its own language only, so no word counts twice.
+
+    Args:
+        stop_words: by language, as `words` writes them; left out of questions.
+    """
+
+    def __init__(self, stop_words: dict[str, frozenset[str]]) -> None:
+        self.stop_words = stop_words
+        self._stems: dict[str, dict[str, str]] = {language: {} for language in stop_words}
+        self._stemmers: dict[str, Any] = {}
+        # Snowball's stemmers keep state while they work.
+        self._lock = threading.Lock()
+
+    @classmethod
+    def for_languages(cls, languages: Iterable[str]) -> TermMaker:
+        """With the stop words of each of the languages."""
+        return cls({language: _stop_words(language) for language in sorted(set(languages))})
+
+    def of_chunk(self, text: str, language: str) -> list[str]:
+        """Every term of a chunk's text, stop words too, as often as it occurs."""
+        return [self._stem(word, language) for word in words(text)]
+
+    def of_question(self, text: str, *, keep_stop_words: bool = False) -> list[str]:
+        """The distinct terms of a question, without stop words unless nothing else is there."""
+        stems = self.by_word(text, keep_stop_words=keep_stop_words)
+        return list(dict.fromkeys(stem for word in stems for stem in word))
+
+    def by_word(self, text: str, *, keep_stop_words: bool = False) -> list[tuple[str, ...]]:
+        """As `of_question`, the stems of each word together, one a language of the index at most."""
+        found = list(dict.fromkeys(words(text)))
+        content = [w for w in found if not any(w in stops for stops in self.stop_words.values())]
+        kept = found if keep_stop_words or not content else content
+        return [tuple(dict.fromkeys(self._stem(w, language) for language in self.stop_words)) for w in kept]
+
+    def _stem(self, word: str, language: str) -> str:
+        cache = self._stems[language]
+        stem = cache.get(word)
+        if stem is None:
+            stem = word
+            if language in _SNOWBALL and word.isalpha():
+                with self._lock:
+                    stem = self._stemmer(language).stemWord(word)
+            # Questions bring new words for ever; the chunks' own words are what the cache is for.
+            if len(cache) < _CACHE_LIMIT:
+                cache[word] = stem
+        return stem
+
+    def _stemmer(self, language: str) -> Any:
+        if language not in self._stemmers:
+            import Stemmer
+
+            self._stemmers[language] = Stemmer.Stemmer(_SNOWBALL[language])
+        return self._stemmers[language]
+
+
+def _stop_words(language: str) -> frozenset[str]:
+    if language == "en":
+        return frozenset(words(_ENGLISH_STOP_WORDS))
+    import bm25s.stopwords
+
+    name = _SNOWBALL.get(language, {"zh": "chinese", "ko": "korean"}.get(language, "")).upper()
+    listed = getattr(bm25s.stopwords, f"STOPWORDS_{name}", ()) if name else ()
+    return frozenset(word for entry in listed for word in words(entry))
