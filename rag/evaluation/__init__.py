@@ -1,0 +1,1 @@
+"""The offline evaluation: data sets, metrics, runs and reports."""
