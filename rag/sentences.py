@@ -19,7 +19,7 @@ _MIN_WORDS = 3  # a part of a quotation is at least this long: “Yes! I did.”
 
 _CLOSERS = "\"'”’»›)]}」』）】"
 _OPENERS = "\"'“‘«‹([{¿¡「『（【„‚"
-_NESTING = '“”"«»„「」『』()[]（）'
+_NESTING = re.compile('[“”"«»„「」『』()\\[\\]（）]')
 _WIDE_ENDS = "。！？｡"
 _END_MARKS = "■▪◼◾□▮◆♦∎●"
 _STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
@@ -28,14 +28,119 @@ _END = re.compile(
 )
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z])[.)]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+# “Why?” Baker said: the question's end is not the sentence's.
+_SPEAKS = re.compile(
+    r"(?:[^\W\d_][\w.'’-]*,? ){1,4}(?:said|says|asked|asks|wrote|writes|told|added|tweeted|posted|shouted|cried|"
+    r"dijo|preguntó|sagte|fragte|dit|demanda|chiese|disse)\b"
+)
+_ZONE = re.compile(r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b")
 # Abbreviations that the library lacks in one language or another; a number or a name follows them.
 _BEFORE_NUMBER = frozenset(
-    "no nos nr núm num vol vols p pp pg art arts fig figs sec secs ch chap ed eds op cit ca c approx est "
-    "abs ziff bd s kap par al tel ext jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic".split()
+    [
+        "no",
+        "nos",
+        "nr",
+        "núm",
+        "num",
+        "vol",
+        "vols",
+        "p",
+        "pp",
+        "pg",
+        "art",
+        "arts",
+        "fig",
+        "figs",
+        "sec",
+        "secs",
+        "ch",
+        "chap",
+        "ed",
+        "eds",
+        "op",
+        "cit",
+        "ca",
+        "c",
+        "approx",
+        "est",
+        "abs",
+        "ziff",
+        "bd",
+        "s",
+        "kap",
+        "par",
+        "al",
+        "tel",
+        "ext",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+        "ene",
+        "abr",
+        "ago",
+        "dic",
+    ]
 )
 _BEFORE_NAME = frozenset(
-    "mr mrs ms mx dr prof rev fr sr sra srta hon gov lt sgt capt col gen maj cmdr adm rep reps sen sens supt "
-    "det insp st ste mt ft pres amb atty messrs mme mlle m dña dª ud uds vs ing dipl lic arq".split()
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "mx",
+        "dr",
+        "prof",
+        "rev",
+        "fr",
+        "sr",
+        "sra",
+        "srta",
+        "hon",
+        "gov",
+        "lt",
+        "sgt",
+        "capt",
+        "col",
+        "gen",
+        "maj",
+        "cmdr",
+        "adm",
+        "rep",
+        "reps",
+        "sen",
+        "sens",
+        "supt",
+        "det",
+        "insp",
+        "st",
+        "ste",
+        "mt",
+        "ft",
+        "pres",
+        "amb",
+        "atty",
+        "messrs",
+        "mme",
+        "mlle",
+        "m",
+        "dña",
+        "dª",
+        "ud",
+        "uds",
+        "vs",
+        "ing",
+        "dipl",
+        "lic",
+        "arq",
+    ]
 )
 
 
@@ -121,6 +226,8 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
         return True
     if _ITEM_MARK.fullmatch(before):  # "1." before the item it numbers
         return True
+    if last in "?!" and before[-1] in _CLOSERS and _SPEAKS.match(after):
+        return True
     if not before.endswith("."):
         return False
     word = re.split(rf"[\s’{re.escape(_OPENERS)}]", before)[-1][:-1]
@@ -128,6 +235,10 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
         return True
     if not after[0].isupper():
         return False
+    if word.lower() in ("a.m", "p.m", "am", "pm") and _ZONE.match(after):
+        return True
+    if not text[end - 1].isspace() and re.search(r"(?:^|\W)[A-Z]\.$", before):  # "R-N.|Y."
+        return True
     if word.lower() in _BEFORE_NAME and word[:1].isupper():
         return word != "St" or not text[max(start, end - 60) : end].rstrip()[:-3].rstrip().endswith(",")
     return len(word) == 1 and word.isupper() and word != "I"
@@ -136,24 +247,20 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
 def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
     """Ends that the library left out: after a word it took for an abbreviation, and within long quotations."""
     long = text.count(" ", start, end) >= _LONG_QUOTE
-    depth, seen, inner_start = 0, start, start
+    nesting = _Nesting(text, start)
+    inner_start = start
     for match in _END.finditer(text, start, end):
         at = match.end()
-        for char in text[seen:at]:
-            if char in _NESTING:
-                depth = _depth(depth, char)
-        seen = at
-        if at >= end or (depth > 0 and not long):
+        nesting.read_to(at)
+        if at >= end or (nesting.depth > 0 and not (long and nesting.leads)):
             continue
         following = text[at : at + 20].lstrip(_OPENERS + " ")[:1]
         wide = match.group()[0] in _WIDE_ENDS
-        if not (wide or following.isupper() or (following.isdigit() and depth == 0)):
+        if not (wide or following.isupper() or (following.isdigit() and nesting.depth == 0)):
             continue
         if not wide and _uncertain(text, inner_start, match, following):
             continue
-        if depth > 0 and (
-            text.count(" ", inner_start, at) < _MIN_WORDS or text.count(" ", at, end) < _MIN_WORDS
-        ):
+        if nesting.depth > 0 and min(text.count(" ", inner_start, at), text.count(" ", at, end)) < _MIN_WORDS:
             continue
         if _goes_on(text, inner_start, at, shy):
             continue
@@ -161,12 +268,32 @@ def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
         inner_start = at
 
 
-def _depth(depth: int, mark: str) -> int:
-    if mark == '"':
-        return 0 if depth else 1
-    if mark in "“«„「『([（":
-        return depth + 1
-    return max(0, depth - 1)
+class _Nesting:
+    """Quotation marks and brackets that are open at a place.
+
+    Attributes:
+        depth: how many.
+        leads: the outermost began the sentence or followed a comma or colon ("He said: “..."); one in
+            the middle of a clause belongs to the clause, which would be torn by a split inside it.
+    """
+
+    def __init__(self, text: str, start: int) -> None:
+        self.text, self.start, self.pos = text, start, start
+        self.depth = 0
+        self.leads = False
+
+    def read_to(self, end: int) -> None:
+        """Go on to `end`."""
+        for match in _NESTING.finditer(self.text, self.pos, end):
+            mark = match.group()
+            if mark in "“«„「『([（" or (mark == '"' and not self.depth):
+                if not self.depth:
+                    before = self.text[max(self.start, match.start() - 3) : match.start()].rstrip()
+                    self.leads = not before or before[-1] in ",:，："
+                self.depth += 1
+            else:
+                self.depth = max(0, self.depth - 1)
+        self.pos = end
 
 
 def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> bool:

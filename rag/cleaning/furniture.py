@@ -1,7 +1,7 @@
 """What each paragraph is: the article's own prose, its title, byline and headings, or a site's furniture.
 
-Three kinds of evidence: what a line says (`lexicon`), what it looks like (a file name, a credit, a label
-glued to a headline), and where it stands (after a line that opens a section of furniture, up to the
+Three kinds of evidence: what a line says (`lexicon`), what it looks like (`lines`: a file name, a credit, a
+label glued to a headline), and where it stands (after a line that opens a section of furniture, up to the
 next paragraph of prose). In doubt a paragraph is kept.
 """
 
@@ -10,14 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.cleaning.lexicon import BYLINE, CREDIT, DATE, LINE, OPENER, SPONSOR_END, THUMBNAIL
-from rag.cleaning.parts import RULE, Paragraph, ends_sentence
+from rag.cleaning.lexicon import LINE, OPENER, PROMOTION, SIGNATURE, WEAK_OPENER
+from rag.cleaning.lines import ADDRESS, BYLINE, CREDIT, DATE, DATELINE, RULE, SIGNED, TEASER, THUMBNAIL
+from rag.cleaning.paragraphs import SENTENCE_INSIDE, Paragraph, ends_sentence
 
 __all__ = ["classify"]
 
-_GLUED_LABEL = re.compile(r"[A-Z][^:.!?\n]{1,50}:(?=[A-Z'\"“‘’#$])(?!.*[.!?]$)\S.{15,}")
+# "Tax row:Minister to resign", "How much is it?Prices since 1990": text extraction glues the label of a link to
+# another story's headline.
+_GLUED_LABEL = re.compile(
+    r"['\"“‘]?[A-Z0-9][^:.!?\n]{1,60}['\"”’]?(?::(?=[A-Z'\"“‘#$])|\?(?=[A-Z][a-z]))\S.{14,}"
+)
+_GLUED_MARK = re.compile(r".{3,60}(?:[a-z!?.,]['\"”’]|[a-z],)(?=[A-Z][a-z])")
+_CAPITAL_LABEL = re.compile(
+    r"(?:(?:STORY|BACKGROUND|LIVE|RECENT|ANALYSIS|EXPLAINER|EXCLUSIVE|BREAKING|COLUMN|REVIEW)|(?=.{0,30}[A-Z]{3})[A-Z0-9'’&,-]+"
+    r"(?: [A-Z0-9'’&,-]+){1,6}): (?=[A-Z'\"“‘])(?!.*[.!?;]$).{20,}"
+)
+_FURNITURE_TAGS = frozenset({"nav", "footer", "aside", "form", "button", "select", "textarea"})
+_SPEECH = re.compile(r"\b(?:said|says|told|asked|wrote|added)\b|“")
 _SHORT = 120
 _MAX_LINE = 420
+_HEAD = 12  # paragraphs in which title, byline and date are looked for at either end
 
 
 def classify(paragraphs: Sequence[Paragraph]) -> None:
@@ -25,6 +38,8 @@ def classify(paragraphs: Sequence[Paragraph]) -> None:
     for paragraph in paragraphs:
         _by_itself(paragraph)
     worded = [paragraph for paragraph in paragraphs if paragraph.kind != "markup"]
+    _signed(worded)
+    _labels(worded)
     _head(worded)
     _sections(worded)
     _headings(worded)
@@ -34,64 +49,110 @@ def classify(paragraphs: Sequence[Paragraph]) -> None:
 def is_body(paragraph: Paragraph) -> bool:
     """A paragraph that only an article has: sentences of some length."""
     text = paragraph.text
-    if not ends_sentence(text) or text[-1] in ":：" or SPONSOR_END.search(text):
+    if not ends_sentence(text) or text[-1] in ":：" or TEASER.search(text[-10:]):
         return False
     wide = sum("\u3040" <= char <= "\u9fff" for char in text[:200])
-    return len(text) >= (40 if wide > 15 else 140) and (wide > 15 or paragraph.n_words >= 20)
+    return len(text) >= 40 if wide > 15 else len(text) >= 140 and paragraph.n_words >= 20
 
 
 def _by_itself(paragraph: Paragraph) -> None:
     text, part = paragraph.text, paragraph.first
-    paragraph.kind, paragraph.reason = "prose", ""
+    kind, reason = "prose", ""
     if not text or part.opaque:
-        paragraph.kind, paragraph.reason = "markup", "no words"
+        kind, reason = "markup", "no words"
     elif RULE.match(text):
-        paragraph.kind, paragraph.reason = "markup", "a rule or an end mark"
-    elif part.tag in ("nav", "footer", "aside", "form", "button", "select", "textarea"):
-        paragraph.kind, paragraph.reason = "furniture", f"inside <{part.tag}>"
+        kind, reason = "markup", "a rule or an end mark"
+    elif part.tag in _FURNITURE_TAGS:
+        kind, reason = "furniture", f"inside <{part.tag}>"
     elif THUMBNAIL.match(text):
-        paragraph.kind, paragraph.reason = "furniture", "the name of a picture's file"
+        kind, reason = "furniture", "the name of a picture's file"
     elif len(text) <= _SHORT and CREDIT.match(text):
-        paragraph.kind, paragraph.reason = "caption", "a picture's credit"
+        kind, reason = "caption", "a picture's credit"
+    elif len(text) <= 200 and SIGNED.match(text):
+        kind, reason = "byline", "names who wrote or contributed"
     elif len(text) <= _MAX_LINE and LINE.match(text):
-        paragraph.kind, paragraph.reason = "furniture", "a phrase of site furniture"
-    elif _GLUED_LABEL.match(text) and len(text) < 250:
-        paragraph.kind, paragraph.reason = "furniture", "a label glued to another story's headline"
+        kind, reason = "furniture", "a phrase of site furniture"
+    elif len(text) <= 300 and _promotes(text):
+        kind, reason = "furniture", "an invitation to subscribe, follow or download"
+    elif len(text) <= 80 and DATELINE.match(text):
+        kind, reason = "byline", "a dateline"
+    paragraph.kind, paragraph.reason = kind, reason
+
+
+def _signed(paragraphs: Sequence[Paragraph]) -> None:
+    """ "- Jane Doe" after a report: read as a bullet, but a list has more than one."""
+    for i, paragraph in enumerate(paragraphs):
+        alone = not any(p.first.bullet for p in paragraphs[max(0, i - 1) : i + 2] if p is not paragraph)
+        if (
+            i
+            and paragraph.first.bullet
+            and alone
+            and len(paragraph.text) < 60
+            and SIGNED.match("- " + paragraph.text)
+        ):
+            paragraph.kind, paragraph.reason = "byline", "names who wrote or contributed"
+
+
+def _promotes(text: str) -> bool:
+    match = PROMOTION.search(text, 0, 260)
+    return match is not None and match.start() <= 120 and _SPEECH.search(text) is None
+
+
+def _labels(paragraphs: Sequence[Paragraph]) -> None:
+    """Links to other stories and addresses between an article's paragraphs.
+
+    Only there: a list of "Key:Value" lines, or a note that says whom to call, is content.
+    """
+    bodies = [is_body(p) and p.kind == "prose" for p in paragraphs]
+    if sum(bodies) < 3:
+        return
+    for i, paragraph in enumerate(paragraphs):
+        text = paragraph.text
+        if paragraph.kind != "prose" or len(text) > _MAX_LINE:
+            continue
+        if i >= len(paragraphs) - _HEAD and SIGNATURE.search(text):
+            paragraph.kind, paragraph.reason = "furniture", "how to reach the author"
+        elif ADDRESS.match(text):
+            paragraph.kind, paragraph.reason = "furniture", "an address and nothing else"
+        elif len(text) > 250:
+            continue
+        elif _GLUED_LABEL.match(text) or (_GLUED_MARK.match(text) and not ends_sentence(text)):
+            paragraph.kind, paragraph.reason = "furniture", "a label glued to another story's headline"
+        elif _CAPITAL_LABEL.match(text):
+            around = [p for p in paragraphs[max(0, i - 1) : i + 2] if p is not paragraph]
+            if len(around) == 2 and all(ends_sentence(p.text) and p.text[-1] != ":" for p in around):
+                paragraph.kind, paragraph.reason = "furniture", "a label in capitals before another headline"
 
 
 def _head(paragraphs: Sequence[Paragraph]) -> None:
     """Title, byline and date, which stand before the first paragraph of prose (a byline also at the end)."""
-    n_head = next((i for i, p in enumerate(paragraphs) if is_body(p) or i > 12), len(paragraphs))
+    n_head = next((i for i, p in enumerate(paragraphs) if is_body(p) or i > _HEAD), len(paragraphs))
     for i, paragraph in enumerate(paragraphs):
-        if paragraph.kind != "prose":
+        if paragraph.kind != "prose" or not (i <= n_head or i >= len(paragraphs) - _HEAD):
             continue
-        near = i <= n_head or i >= len(paragraphs) - 12
-        if near and len(paragraph.text) < 100 and DATE.match(paragraph.text):
+        if len(paragraph.text) < 100 and DATE.match(paragraph.text):
             paragraph.kind, paragraph.reason = "date", "nothing but a date"
-        elif near and len(paragraph.text) < 160 and BYLINE.match(paragraph.text):
+        elif len(paragraph.text) < 160 and BYLINE.match(paragraph.text):
             paragraph.kind, paragraph.reason = "byline", "names an author"
-    if n_head == len(paragraphs):  # no prose at all: a list or a note; a title is not sure
-        marked = [p for p in paragraphs if p.kind == "prose" and p.first.level == 1 or p.first.tag == "title"]
-        if marked:
-            marked[0].kind, marked[0].reason = "title", "marked as one"
+    if n_head == len(paragraphs):  # no prose at all: a list or a note; only what is marked is a title
+        n_marked = [
+            p for p in paragraphs if p.kind == "prose" and (p.first.level == 1 or p.first.tag == "title")
+        ]
+        for paragraph in n_marked[:1]:
+            paragraph.kind, paragraph.reason = "title", "marked as one"
         return
     head = [p for p in paragraphs[:n_head] if p.kind == "prose" and _title_like(p)]
     if not head:
         return
-    title = max(
-        head,
-        key=lambda p: (
-            p.first.tag == "title",
-            p.first.level == 1,
-            p.first.font,
-            min(p.n_words, 4),
-            -head.index(p),
-        ),
-    )
-    title.kind, title.reason = "title", "the first heading before the prose"
+    title = max(head, key=_title_rank)
     for paragraph in head:
-        if paragraph is not title:
-            paragraph.kind, paragraph.reason = "heading", "before the prose"
+        paragraph.kind, paragraph.reason = "heading", "before the prose"
+    title.kind, title.reason = "title", "the first heading before the prose"
+
+
+def _title_rank(paragraph: Paragraph) -> tuple[bool, bool, float, int]:
+    part = paragraph.first  # max() keeps the first of equals: the upper line wins where nothing else tells
+    return part.tag == "title", part.level == 1, part.font, min(paragraph.n_words, 4)
 
 
 def _title_like(paragraph: Paragraph) -> bool:
@@ -106,17 +167,36 @@ def _sections(paragraphs: Sequence[Paragraph]) -> None:
     last_body = max((i for i, p in enumerate(paragraphs) if p.kind == "prose" and is_body(p)), default=-1)
     inside = False
     for i, paragraph in enumerate(paragraphs):
-        text = paragraph.text
-        if paragraph.kind in ("title", "date", "byline") and not inside:
+        if paragraph.kind in ("title", "date", "byline"):
             continue
-        if len(text) <= 90 and OPENER.match(text) and i > 0:
+        if i > 0 and _opens(paragraphs, i):
             paragraph.kind, paragraph.reason = "furniture", "opens a section of furniture"
             inside = True
         elif inside and paragraph.kind != "furniture":
-            if i < last_body and _is_text(paragraph) or is_body(paragraph):
+            if _is_long(paragraph) or (i < last_body and _is_text(paragraph)):
                 inside = False
             else:
                 paragraph.kind, paragraph.reason = "furniture", "in a section of furniture"
+
+
+def _opens(paragraphs: Sequence[Paragraph], i: int) -> bool:
+    text = paragraphs[i].text
+    if len(text) > 90:
+        return False
+    if OPENER.match(text):
+        return True
+    if not WEAK_OPENER.match(text):
+        return False
+    following = paragraphs[i + 1 : i + 3]
+    return all(p.kind == "furniture" or (not ends_sentence(p.text) and p.n_words >= 5) for p in following)
+
+
+def _is_long(paragraph: Paragraph) -> bool:
+    """Prose even where its last dot is missing: a teaser is one sentence, or breaks off."""
+    text = paragraph.text
+    return is_body(paragraph) or (
+        len(text) >= 200 and SENTENCE_INSIDE.search(text) is not None and not TEASER.search(text[-10:])
+    )
 
 
 def _is_text(paragraph: Paragraph) -> bool:
@@ -125,7 +205,7 @@ def _is_text(paragraph: Paragraph) -> bool:
         ends_sentence(text)
         and text[-1] not in "?:"
         and paragraph.n_words >= 6
-        and not SPONSOR_END.search(text)
+        and not TEASER.search(text[-10:])
     )
 
 
@@ -140,16 +220,11 @@ def _headings(paragraphs: Sequence[Paragraph]) -> None:
             continue
         if not _line_like(paragraph) or paragraph.first.bullet:
             continue
-        before = kept[i - 1] if i else None
+        listed = i > 0 and kept[i - 1].kind == "prose" and _line_like(kept[i - 1])
         after = kept[i + 1] if i + 1 < len(kept) else None
-        listed = before is not None and before.kind == "prose" and _line_like(before)
-        if (
-            after is not None
-            and after.kind == "prose"
-            and not _line_like(after)
-            and ends_sentence(after.text)
-            and not listed
-        ):
+        if after is None or listed or after.kind != "prose" or _line_like(after):
+            continue
+        if ends_sentence(after.text):
             paragraph.kind, paragraph.reason = "heading", "a short line before a paragraph"
 
 
@@ -160,8 +235,8 @@ def _line_like(paragraph: Paragraph) -> bool:
 
 def _keep_if_emptied(paragraphs: Sequence[Paragraph]) -> None:
     """A short note or a list that only looks like furniture is kept whole."""
-    kept = sum(p.n_words for p in paragraphs if p.kind == "prose")
-    if kept >= 8 or any(is_body(p) for p in paragraphs if p.kind == "prose"):
+    prose = [p for p in paragraphs if p.kind == "prose"]
+    if sum(p.n_words for p in prose) >= 8 or any(is_body(p) for p in prose):
         return
     for paragraph in paragraphs:
         if paragraph.kind in ("furniture", "caption", "heading"):

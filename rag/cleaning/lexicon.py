@@ -1,95 +1,193 @@
 """The words that site furniture is made of, in a few languages; no site, brand or article is named here.
 
-Two lists: what opens a section of furniture ("Others also read"), and what is furniture as a
-line of its own ("Subscribe to our newsletter"). Each pattern is matched from the start of a line, and only
-on lines short enough that an article's own sentence is not taken for one.
+One pattern a line. Each is matched from the start of a line (blanks in a pattern stand for any blank,
+case is ignored), and only on lines short enough that an article's own sentence is not taken for one.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["BYLINE", "CREDIT", "DATE", "LINE", "OPENER", "SPONSOR_END", "THUMBNAIL", "TRAILING_CREDIT"]
+__all__ = ["LINE", "OPENER", "PROMOTION", "SIGNATURE", "WEAK_OPENER"]
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _any(patterns: str) -> re.Pattern[str]:
+    lines = (line.strip() for line in patterns.splitlines())
+    return re.compile("|".join(f"(?:{line})" for line in lines if line and not line.startswith("# ")), re.I)
 
 
 # A short line after which other stories, comments or sharing follow.
-OPENER = _any(
-    r"(?:you|others|readers|people|also)(?:'ll| (?:may|might|will|who .{1,30}))?(?: also)? (?:like|love|read|viewed|liked|enjoy|be interested in)\b.{0,20}$",
-    r"leave (?:a|your) (?:reply|comment)\b", r"post a comment\b", r"(?:add|write) (?:a|your) comment\b",
-    r"(?:\d+ )?(?:comments?|responses?|replies|reactions?)(?: \(?\d+\)?)?:?$", r"join the (?:conversation|discussion)\b.{0,30}$",
-    r"next in\b.{0,40}$", r"up next\b.{0,20}$", r"previous (?:article|post|story)$", r"next (?:article|post|story)$",
-    r"more (?:from|in|on|about|like this|news|stories|headlines|coverage|articles|top stories)\b.{0,60}$",
-    r"(?:latest|trending|tranding|popular|top|recent|breaking|featured)(?: \w+)? (?:news|stories|posts?|articles?|headlines|videos|now|today|this week|on \w+)$",
-    r"(?:most|must)[- ](?:read|viewed|popular|watched|shared|commented|recent)\b.{0,30}$",
-    r"recommended(?: (?:for you|stories|reading|articles|by\b.{0,20}|videos))?:?$", r"trending(?: now)?:?$",
-    r"related(?: (?:articles?|stories|posts?|news|topics?|content|links|coverage|reading|items|videos))?(?: [:»]|:)?$",
-    r"(?:editor'?s?|editors’|editor’s|our|staff) picks?$", r"don['’]t miss\b.{0,15}$", r"in case you missed it:?$", r"what to read next$", r"read next:?$",
-    r"(?:share|follow)(?: (?:this|us))?(?: (?:article|story|post|page|on))?:?$", r"(?:tags?|topics?|filed under|categories|keywords):?$",
-    r"(?:from|around) (?:the|our) (?:web|partners|sponsors|network)$", r"(?:sponsored|promoted|partner)(?: (?:content|stories|links|by .{1,20}))?$", r"advertisement$", r"about the authors?$",
-    r"(?:mehr|weitere (?:artikel|meldungen|nachrichten|themen))(?: (?:zum thema|aus|von)\b.{0,40})?:?$", r"(?:auch|das könnte (?:sie|dich) auch) interess\w*.{0,20}$", r"meistgelesen\b.{0,20}$", r"(?:kommentare?|kommentar (?:schreiben|hinterlassen))(?: \(?\d+\)?)?$", r"lesen sie auch:?$",
-    r"(?:también|te) (?:te )?(?:puede|podría|recomendamos)(?: leer| interesar\w*)?:?$", r"(?:noticias|artículos|temas) relacionad[oa]s:?$", r"(?:lo )?más (?:leído|visto|leídas|noticias)\b.{0,20}$", r"(?:deja|escribe) (?:un|tu) comentario\b", r"comentarios(?: \(?\d+\))?$", r"(?:lea|lee) también:?$",
-    r"(?:à lire|lire) (?:aussi|également)\s*:?$", r"(?:articles|sujets) (?:liés|similaires|associés|connexes)$", r"les plus (?:lus|consultés|partagés)$", r"(?:laisser|ajouter|écrire) un commentaire\b", r"sur le même (?:sujet|thème)$", r"commentaires(?: \(?\d+\))?$",
-    r"(?:leggi|potrebbe interessarti) anche:?$", r"articoli correlati$", r"leia (?:também|mais):?$", r"(?:artigos|notícias) relacionad[oa]s$", r"lees ook:?$",
-    r"(?:相关(?:阅读|新闻|文章|推荐)|推荐(?:阅读|文章)|热门(?:文章|新闻|推荐)|延伸阅读|猜你喜欢|发表评论|网友评论|评论|更多(?:新闻|文章))[:：]?$",
-)  # fmt: skip
+OPENER = _any(r"""
+    (?:you|others|readers|people)(?:'ll|’ll| may| might| will| who .{1,30})?(?: also)? (?:like|love|read|viewed|liked|enjoy)\b.{0,20}$
+    you (?:may|might) (?:also )?be interested in
+    also (?:read|like|viewed|in the news)
+    leave (?:a|your) (?:reply|comment)\b
+    (?:post|add|write|leave) (?:a|your) comment\b
+    (?:\d+ (?:comments?|responses?|replies|reactions?)|comments? \(?\d+\)?)\W?$
+    join the (?:conversation|discussion)\b.{0,30}$
+    (?:next|previous|up next) (?:in\b.{0,40}|article|post|story)$
+    up next:?$
+    more (?:like this|news|stories|headlines|coverage|articles|top stories|posts)\b.{0,40}$
+    (?:latest|trending|tranding|popular|top|recent|breaking|featured)(?: \w+)? (?:news|stories|posts?|articles?|headlines|videos)$
+    (?:latest|trending|tranding|popular|hot) (?:now|today|this week|topics|on \w+)$
+    (?:most|must)[- ](?:read|reads|viewed|popular|watched|shared|commented)\b.{0,30}$
+    recommended(?: (?:for you|stories|reading|articles|videos|by\b.{0,20}))?:?$
+    (?:trending|top stories|related|sponsored|promoted|advertisement|what to read next|read next|in case you missed it)\W?$
+    related (?:articles?|stories|posts?|news|topics?|content|links|coverage|reading|items|videos)\W?$
+    (?:editor['’]?s['’]?|editors|our|staff) picks?$
+    (?:share|follow)(?: (?:this|us))?(?: (?:article|story|post|page|on))?:?$
+    (?:filed under|categories|keywords):?$
+    (?:from|around) (?:the|our) (?:web|partners|sponsors|network)$
+    (?:sponsored|promoted|partner) (?:content|stories|links|by .{1,20})$
+    about the authors?$
+    # German
+    (?:mehr|weitere) (?:artikel|meldungen|nachrichten|themen|zum thema)\b.{0,40}$
+    das könnte (?:sie|dich) (?:auch )?interessieren
+    (?:auch interessant|meistgelesen|lesen sie auch)\b.{0,20}$
+    (?:kommentare?|kommentar (?:schreiben|hinterlassen)|schreiben sie einen kommentar)(?: \(?\d+\)?)?$
+    # Spanish
+    (?:también )?te (?:puede|podría|recomendamos)(?: también)?(?: leer| interesar\w*)?\W?$
+    (?:noticias|artículos|temas|contenido) relacionad[oa]s?\W?$
+    (?:lo )?más (?:leído|visto|leídas|vistas|noticias)\b.{0,20}$
+    (?:deja|escribe|dejar) (?:un|tu|una) (?:comentario|respuesta)\b
+    (?:comentarios(?: \(?\d+\)?)?|(?:lea|lee) también)\W?$
+    # French
+    (?:à lire|lire) (?:aussi|également)\W*$
+    (?:articles|sujets) (?:liés|similaires|associés|connexes|recommandés)$
+    les plus (?:lus|consultés|partagés)$
+    (?:laisser|ajouter|écrire) un commentaire\b
+    sur le même (?:sujet|thème)$
+    commentaires(?: \(?\d+\)?)?$
+    # Italian, Portuguese, Dutch
+    (?:leggi|potrebbe interessarti) anche\W?$
+    (?:articoli correlati|leia (?:também|mais)|lees ook|deixe um comentário)\W?$
+    (?:artigos|notícias) relacionad[oa]s$
+    # Chinese
+    (?:相关|推荐|热门|延伸|更多)(?:阅读|新闻|文章|推荐|内容)[:：]?$
+    (?:猜你喜欢|发表评论|网友评论|最新评论|大家都在看)[:：]?$
+""")
+
+# The same where other stories really follow; before paragraphs it may be an article's own heading.
+WEAK_OPENER = _any(r"""
+    more (?:from|in|on|about)\b.{0,60}$
+    (?:read|see|learn) more\b.{0,40}$
+    (?:latest|recent|other) (?:news|stories|headlines|developments)\b.{0,30}$
+    (?:mehr (?:aus|von|zu)|plus de|más de|más sobre|altro su|mais sobre)\b.{0,40}$
+    don['’]t miss\b.{0,20}$
+    (?:comments|replies|responses|tags|topics|share)\W?$
+""")
 
 # Furniture as a line of its own.
-LINE = _any(
-    r"(?:subscribe|sign[- ]?up|register)(?: now| today| here| free)?(?: (?:to|for|with)\b|[:.!]|$)(?!.{400})",
-    r"subscribers can\b", r"(?:already )?(?:a |have an? )?(?:subscriber|member|account)\?? ?(?:sign|log) in\b", r"(?:sign|log) in(?: to| or|$)", r"for (?:the )?(?:latest|more) (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|visit|subscribe|sign up|app|click|go to)\b",
-    r"follow (?:us|me|him|her|them|our|the|reporters?|along|[A-Z]\w+ [A-Z]\w+)\b.{0,120}(?:\bon\b|@|channel|whatsapp|twitter|facebook|instagram|telegram)", r"(?:like|join|find|connect with) us on\b", r"join (?:our|the) .{0,60}(?:channel|group|newsletter|community|whatsapp|telegram)",
-    r"(?:download|get) (?:the|our) .{0,60}\bapp\b", r"get (?:the )?.{0,60}(?:in|to|into) your (?:inbox|texts|email)\b", r"(?:get|receive) .{0,80}(?:newsletter|alerts|notifications)\b",
-    r"your e-?mail address will not be\b", r"required fields are marked\b", r"save my name, e-?mail\b", r"you must be logged in\b", r"(?:notify me of|this site uses akismet)\b", r"(?:name|e-?mail|website|comment|message|search)(?: \*| \(required\)|:)?$",
-    r"this article (?:was downloaded|aggregates|is (?:provided|published|republished|reproduced)|was (?:originally|first) published|originally appeared|first appeared|contains affiliate|may contain affiliate)\b", r"(?:this|the) (?:story|post|article) (?:was )?(?:originally|first) (?:appeared|published|reported|ran)\b.{0,80}$", r"all (?:rights|trademarks)\b.{0,30}(?:reserved|belong|are)\b",
-    r"(?:©|\(c\)|copyright\b(?! (?:law|act|office|infring|claim|protection|term|case|suit|holder|owner|rule|reform|dispute|violation)))(?!.{300})", r".{0,80}all rights reserved\b.{0,80}$", r"(?:note: ?)?(?:the )?(?:featured |cover |lead |header )?(?:image|photo|picture|illustration)s?(?: (?:is|are|used))? (?:is |are )?(?:for )?(?:illustrati(?:ve|on)|representati(?:ve|onal))\b",
-    r"do you have (?:questions about|a (?:tip|story|question))\b.{0,300}(?:platform|get|email|contact|ask|send|let us know|here)\b", r"(?:got|have) (?:a |any )?(?:news )?(?:tips?|questions?|story ideas?|feedback|comments?|corrections?|complaints?)\b.{0,100}\?",
-    r"(?:read|see|learn|view|show|load|watch|find out|discover|hear) more(?:$|[:»>…]| (?:at|on|here|about|from|stories|comments|in our|of our|articles))", r"(?:also |must )?(?:read|see|watch)(?: (?:also|more|next|now|this|all|here))?(?: ?:)", r"(?:more|related|also read|read next|up next|next up|previous|next|watch|listen|see also|recommended|in pictures|in photos|gallery|video|podcast)s? ?: ?\S(?!.{200})",
-    r"(?:click|tap|swipe|scroll)(?: (?:here|on|the|to|through|down|below))\b", r"(?:share|tweet|print|e-?mail|whatsapp|facebook|twitter|pinterest|reddit|linkedin|telegram|copy link|save|bookmark|listen|like|reply|report|comment|cancel|submit|menu|home|close|back to top|skip to (?:main )?content|search|advertisement|ad|loading\.*|toggle navigation|previous|next|play video|show comments|hide comments|view comments|post comment|log in|sign in|sign up|register|subscribe)$",
-    r"(?:share|tweet|pin) (?:this|on|via|it|to|article|story)\b.{0,60}$", r"(?:we|this (?:web)?site|our (?:web)?site) uses? cookies\b", r"by (?:continuing|using|clicking|signing up|subscribing|submitting|registering|providing)\b.{0,80}(?:agree|accept|consent|terms|acknowledge)", r"(?:accept|manage|reject|allow)(?: all)? (?:cookies|preferences|consent)", r"(?:cookie|privacy|terms)(?: (?:policy|notice|settings|of (?:use|service)|and conditions|preferences))+\b.{0,60}$",
-    r"(?:support|thank you for supporting) (?:our|independent|quality|local) .{0,60}(?:journalism|work|reporting|newsroom)\b", r"(?:advertisement|ad) ?[-–—:]? ?(?:scroll|continue|story continues|article continues)", r"(?:story|article) continues (?:below|after)\b", r"continue reading\b.{0,60}$", r"(?:we|gannett|\w+) (?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate|commission|revenue|compensation)\b", r"we (?:occasionally|may) (?:recommend|earn|receive)\b",
-    r"(?:want|need|looking for|interested in) (?:more|the latest|to (?:read|know|learn|hear))\b.{0,120}(?:\?|sign up|subscribe|newsletter|here)", r"(?:don't|don’t|never) miss (?:a|an|out|our|the|any)\b.{0,80}(?:story|stories|beat|news|update|newsletter|sign|subscribe)", r"unable to view\b.{0,60}", r"having trouble (?:view|see|load)\w+\b",
-    r"\d+ (?:shares?|views?|likes?|retweets)$", r"(?:\d+ )?min(?:ute)?s?\.? read$", r"(?:reading time|estimated reading time|read time)\b.{0,20}$", r"(?:last )?(?:updated|modified) (?:\d+ )?(?:minutes?|hours?|days?|seconds?) ago$", r"photo gallery$", r"(?:view|see|open) (?:in )?(?:gallery|full[ -]?screen|original|larger image)\b",
-    r"(?:reach|contact|email|e-mail|write to|follow|tweet|message|text|call) (?:\w+ ){0,4}(?:\w+ )?(?:at|on|via|by)?:? ?\S{0,60}(?:@|\d{3}[-.]\d{3,4})", r"(?:he|she|they|you) can (?:also )?be (?:reached|contacted|followed|found)\b", r"you can (?:reach|follow|email|contact|find)\b.{0,60}(?:@|\bat\b|\bon\b)",
-    r"(?:newsletter abonnieren|jetzt (?:abonnieren|anmelden|registrieren|newsletter|lesen|testen)|abonnieren sie|melden sie sich|folgen sie uns|teilen$|artikel (?:teilen|drucken|merken)|ihre e-?mail-adresse wird nicht|erforderliche felder|zur startseite|wir verwenden cookies|alle rechte vorbehalten|lesen sie auch:|mehr (?:dazu|zum thema):?|anzeige$|werbung$)",
-    r"(?:suscr[ií]bete|suscríbase|regístrate|síguenos|sigue(?:nos)? (?:a|en)\b.{0,60}(?:facebook|twitter|whatsapp|instagram)|compartir$|comparte (?:esta|este)|tu (?:dirección de )?correo electrónico no será|los campos obligatorios|todos los derechos reservados|(?:lee|lea|ver|leer) (?:también|más):?(?: |$)|te puede interesar:|utilizamos cookies|publicidad$|iniciar sesión$|únete a (?:nuestro|nuestra))",
-    r"(?:abonnez-vous|inscrivez-vous|suivez-nous|partager(?: (?:l['’]article|cet article|sur))?$|votre adresse e-?mail ne sera pas|votre adresse de messagerie ne sera|les champs obligatoires|tous droits réservés|(?:à )?lire (?:aussi|également) ?:|lire la suite|nous utilisons des cookies|publicité$|se connecter$|article réservé aux abonnés|recevez (?:notre|la|nos))",
-    r"(?:iscriviti|seguici su|condividi$|tutti i diritti riservati|leggi anche ?:|pubblicità$)", r"(?:assine|inscreva-se|siga-nos|compartilhe?$|todos os direitos reservados|leia (?:também|mais) ?:|publicidade$)", r"(?:abonneer|volg ons|deel dit|alle rechten voorbehouden|lees ook ?:|advertentie$)",
-    r"(?:点击(?:订阅|关注|下载|查看|进入|这里)|扫(?:码|描)|关注我们|版权所有|未经(?:授权|许可)|责任编辑|分享到|微信(?:扫|关注)|登录|注册|转载请|免责声明|返回(?:首页|顶部)|上一篇|下一篇|广告$)",
-)  # fmt: skip
+LINE = _any(r"""
+    subscribers can (?:sign up|read|listen|access|also|get|join|download|hear)\b
+    (?:already )?(?:a |have an? )?(?:subscriber|member|account)\?? ?(?:sign|log) in\b
+    (?:sign|log) in(?: to\b|$)
+    for (?:the )?(?:latest|more|other) (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|visit|subscribe|sign up|\bapp\b|click|go to)
+    follow (?:us|me|him|her|them|our|the|reporters?)\b.{0,120}(?:\bon\b|@|channel|whatsapp|twitter|facebook|instagram|telegram)
+    follow along\b.{0,100}$
+    (?:like|join|find|connect with|visit) us (?:on|at)\b
+    join (?:our|the) .{0,60}(?:channel|newsletter|community|whatsapp|telegram)
+    join .{1,40} whatsapp channel
+    (?:download|get|install) (?:the|our) .{0,60}\bapp\b
+    get .{0,80}(?:in|to|into) your (?:inbox|texts|e-?mail|phone)\b
+    (?:get|receive) .{0,80}(?:newsletter|push notifications|e-?mail alerts|news alerts)\b
+    your e-?mail address will not be\b
+    required fields are marked\b
+    save my name, e-?mail\b
+    you must be logged in\b
+    notify me of\b.{0,60}(?:comments|posts)
+    this site uses akismet\b
+    (?:name|e-?mail|website|comment|message)(?: \*| \(required\)):?$
+    this article (?:was downloaded|aggregates|is (?:provided|republished|reproduced)|contains affiliate|may contain affiliate)\b
+    (?:this|the) (?:story|post|article|piece) (?:was )?(?:originally|first) (?:appeared|published|ran)\b.{0,120}$
+    all (?:rights|trademarks)\b.{0,30}(?:reserved|belong|are)\b
+    (?:©|\(c\) ?(?:19|20)\d\d|copyright (?:©|\(c\)|(?:19|20)\d\d|by\b))(?!.{300})
+    .{0,80}\ball rights reserved\b.{0,80}$
+    (?:note: ?)?(?:the )?(?:featured |cover |lead |header |main )?(?:image|photo|picture|illustration)s?(?: (?:is|are|used))? ?(?:is |are )?(?:for )?(?:illustrati(?:ve|on)|representati(?:ve|onal)) (?:purposes?|only|image)
+    do you have (?:questions about|a (?:tip|story|question))\b.{0,300}(?:platform|get the|e-?mail|contact|ask us|send|let us know)\b
+    (?:got|have) (?:a |any )?(?:news )?(?:tips?|questions?|story ideas?|feedback|corrections?|complaints?)\b.{0,60}\?.{0,200}(?:contact|e-?mail|send|reach|call|write|let us)
+    (?:read|see|learn|view|show|load|find out) more(?:$|[:»>…]| (?:at|here|stories|comments|in our|of our|articles)\b)
+    (?:also |must )?(?:read|see|watch)(?: (?:also|more|next|now|this|here))? ?: ?\S
+    [\[(]? ?(?:more|related|also|must read|must watch|read next|up next|next up|dig deeper|check out|see also|recommended|in pictures|in photos|photo gallery|watch|listen|learn more|go deeper|icymi|in case you missed it|opinion|fact check|more .{1,30}) ?: ?(?=\S.{15})(?!.{250})(?!.*[.;,]$)
+    more .{1,30}: ?(?:https?://|www\.)
+    (?:click|tap|swipe|scroll) (?:here|the link|the button|to (?:read|see|view|watch|listen|expand|download|subscribe)|through (?:the|our)|down|below)\b.{0,120}$
+    (?:share|tweet|print|whatsapp|facebook|twitter|pinterest|reddit|linkedin|telegram|copy link|bookmark|cancel|submit|menu)$
+    (?:back to top|skip to (?:main )?content|advertisement|ad|loading[.…]*|toggle navigation|play video|(?:show|hide|view|post|load)(?: all)? comments?|log ?in|sign ?in|sign ?up|register|subscribe(?: now)?)$
+    (?:share|tweet|pin) (?:this|on|via|it|to|article|story)\b.{0,60}$
+    (?:we|(?:this|our) (?:web)?site) uses? cookies\b
+    by (?:continuing|using|clicking|signing up|subscribing|submitting|registering|providing)\b.{0,100}(?:\byou (?:agree|accept|consent)|terms (?:of|and)|privacy policy)
+    (?:accept|manage|reject|allow)(?: all)? (?:cookies|preferences|consent)
+    (?:cookie|privacy|terms)(?: (?:policy|notice|settings|of (?:use|service)|and conditions|preferences))+\b.{0,60}$
+    (?:support|thank you for supporting) (?:our|independent|quality|local) .{0,60}(?:journalism|reporting|newsroom)\b
+    support (?:local|independent|quality) journalism\b
+    (?:story|article|advertisement|ad) ?[-–—:]? ?(?:scroll|continues?)\b.{0,10}(?:to continue|below|after|reading)?\b.{0,30}$
+    continue reading\b.{0,60}$
+    .{0,60}(?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate )?(?:commission|revenue from|fee)\b.{0,60}(?:link|purchase|affiliate|referral|betting|audience)
+    we (?:occasionally )?(?:may )?recommend .{0,60}products
+    (?:don['’]t|never) miss (?:a|an|out|our|the|any)\b.{0,80}(?:story|beat|update|newsletter|sign up|subscribe)
+    unable to (?:view|see|load) (?:our|the|this) .{0,60}$
+    having trouble (?:view|see|load)ing\b
+    .{0,160}\b\d{1,2}:\d{2} [-–—] source:
+    (?:\d+ )?(?:shares|views|likes|retweets)$
+    (?:\d+|one|two|three|five) ?-?min(?:ute)?s?\.? read$
+    (?:estimated )?(?:reading|read) time\b.{0,20}$
+    (?:last )?(?:updated|modified|published|posted)?:? ?(?:\d+|an?|one|two) (?:minutes?|mins?|hours?|hrs?|days?|seconds?|weeks?) ago$
+    (?:view|see|open|launch) (?:in )?(?:the )?(?:gallery|slideshow|full[ -]?screen|original|larger image)\b
+    # German
+    (?:newsletter abonnieren|jetzt (?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
+    (?:teilen|merken|drucken|artikel (?:teilen|drucken|merken)|zur startseite|anzeige|werbung|anmelden|registrieren)$
+    (?:ihre|deine) e-?mail-adresse wird nicht\b
+    erforderliche felder sind\b
+    wir (?:verwenden|nutzen) cookies\b
+    .{0,60}alle rechte vorbehalten\b
+    (?:lesen sie (?:auch|mehr)|mehr (?:dazu|zum thema)|auch interessant) ?: ?\S(?!.{250})
+    # Spanish
+    (?:suscr[ií]b[ea]\w*|regístr[ea]\w*|síguenos|únete) (?:a|en|al|aquí|ahora|para|ya|con)\b.{0,200}$
+    sigue(?:nos)? .{0,60}(?:facebook|twitter|whatsapp|instagram|telegram)
+    (?:compartir|imprimir|publicidad|anuncio|iniciar sesión|registrarse|menú)$
+    comparte (?:esta|este)\b.{0,40}$
+    (?:tu|su) (?:dirección de )?correo electrónico no será\b
+    los campos (?:obligatorios|necesarios)\b
+    .{0,60}todos los derechos reservados\b
+    (?:lee|lea|ver|leer|mira)(?: también| más) ?:? ?\S(?!.{200})
+    te puede interesar ?: ?\S
+    (?:este sitio|esta web|nosotros)? ?(?:utilizamos|usamos|utiliza|usa) cookies\b
+    # French
+    (?:abonnez-vous|inscrivez-vous|suivez-nous|rejoignez-nous)\b.{0,200}$
+    partager(?: (?:l['’]article|cet article|sur\b.{0,20}))?$
+    votre adresse (?:e-?mail|de messagerie) ne sera\b
+    les champs obligatoires\b
+    .{0,60}tous droits réservés\b
+    (?:à )?lire (?:aussi|également|la suite) ?:? ?(?=\S?)(?!.{200})
+    nous utilisons des cookies\b
+    (?:publicité|se connecter|imprimer|article réservé aux abonnés)\W?$
+    recevez (?:notre|la|nos|toute) .{0,100}(?:newsletter|lettre|infos?|actualité)
+    # Italian, Portuguese, Dutch
+    (?:iscriviti|seguici|inscreva-se|siga-nos|assine|abonneer|volg ons)\b.{0,120}$
+    (?:condividi|pubblicità|compartilhe?|compartilhar|publicidade|advertentie|deel dit artikel)$
+    .{0,60}(?:tutti i diritti riservati|todos os direitos reservados|alle rechten voorbehouden)\b
+    (?:leggi anche|leia (?:também|mais)|lees ook) ?: ?\S(?!.{200})
+    # Chinese
+    (?:点击|扫码|扫描|长按).{0,10}(?:订阅|关注|下载|查看|进入|二维码)
+    (?:关注我们|版权所有|版权声明|未经(?:授权|许可)|责任编辑|分享到|转载请|免责声明|返回(?:首页|顶部)|上一篇|下一篇).{0,60}$
+    (?:登录|注册|广告|分享|收藏|打印)$
+""")
 
-_AGENCY = r"(?:shutterstock|getty(?: images)?|afp|reuters|associated press|ap(?: photo)?|epa(?:-efe)?|dpa|istock(?:photo)?|alamy|unsplash|pexels|pixabay|bloomberg|xinhua|bernama|imago|picture alliance|depositphotos|adobe stock|wikimedia(?: commons)?|file photo|handout|courtesy|flickr|screenshot|zuma(?: press)?|sipa|pa (?:media|images|wire)|ansa|efe|keystone|legion-media|tass|kyodo|yonhap|anadolu(?: agency)?|nurphoto|reuters connect|imagn images?)"
-# A line that is nothing but the credit of a picture.
-CREDIT = re.compile(
-    rf"\(?\s*(?:(?:photo(?:graph)?|image|picture|pic|illustration|video|graphic|credit|source|foto|bild|imagen|crédit|图片来源|图)(?:s|o)?(?: credits?| courtesy| source)?(?: ?[:：|©/]| by| via| from| of)\s*.{{1,80}}|(?:©\s*)?(?:[\w.'’-]+[ ,/|·–—-]+){{0,8}}{_AGENCY}(?:[ ,/|·–—-]+[\w.'’-]+){{0,4}})\s*\)?\.?\s*$",
-    re.IGNORECASE,
-)  # fmt: skip
-# The same after a caption's own sentence.
-TRAILING_CREDIT = re.compile(
-    rf"(?<=[.!?”\"])\s+(?P<credit>(?:(?:Photo|Image|Picture|Photograph|Credit|Illustration|Foto|Bild)(?:s)?(?: credit)?(?::| by| courtesy)\s*[^.!?]{{1,80}}|(?:[A-Z][\w.'’-]*[ ]?){{0,5}}(?:/[\w .'’-]{{1,40}})*/?{_AGENCY}(?:[/ ][\w .'’-]{{1,30}})?))\.?\s*$",
-    re.IGNORECASE,
-)  # fmt: skip
-# "CP-2023-0065-26833333-thumb", "hero_image_2.jpg": the name of a picture's file shown as text.
-THUMBNAIL = re.compile(
-    r"(?:[\w()%-]+\.(?:jpe?g|png|gif|webp|svg|avif|mp4|tiff?|bmp)|(?:[A-Za-z]{1,6}[-_])?\d[\w]*(?:[-_]\w+){2,}|[\w-]+[-_](?:thumb(?:nail)?|scaled|cropped|\d{2,4}x\d{2,4}))$"
+# An invitation near the start of a short paragraph: an imperative that begins a sentence, and what it sells.
+PROMOTION = re.compile(
+    r"(?:^|[.?!:…►] ?)(?:Please )?"
+    r"(?:Sign[- ]?up|SIGN UP|Subscribe|SUBSCRIBE|Register|Join|Download|Follow|Get|Play|Try|Text|Support|See who is)\b"
+    r"[^.?!]{0,140}\b(?i:newsletters?|inbox|app|whatsapp|telegram|alerts|podcast|notifications|crossword|puzzle|subscription|"
+    r"journalism|elections team|free trial|voter guide)\b"
 )
-
-_NAME = r"(?:[A-ZÀ-Þ](?:\.|[\w’'-]+\.?)|de|del|della|van|von|der|den|la|le|bin|al|and|und|y|et|e|&)"
-BYLINE = re.compile(
-    rf"(?:(?:[Bb]y|BY|Written by|Reported by|Story by|Author:|Words by|Text by|Von|Por|Par|Di|Door|Autor(?:in)?:|Autor(?:a)?:|Auteur ?:|Texto:|Text:)\s+(?P<name>{_NAME}(?:[\s,]+{_NAME}){{0,9}}?)(?P<rest>(?:\s*[,|·•–—-].{{0,80}})?)|(?:作者|记者|文)[:：/|｜ ]\s*(?P<cjk>\S{{2,20}}))\s*$"
+# How to reach who wrote it: contact words and an address or a handle, with a pronoun, a name or a reporter's title.
+_CONTACT = r"(?i:reach|contact|e-?mail|follow|tweet|message|call|find)"
+_ADDRESS = r".{0,160}?(?:[\w.+-]+@[\w-]+\.\w+|(?<!\w)@\w{3,})"
+_WRITES = r"(?i:reporter|journalist|correspondent|columnist|editor|writer|reporting fellow|photographer|producer|intern|contributor)"
+SIGNATURE = re.compile(
+    rf"\b{_CONTACT} (?:him|her|them|me|us)\b{_ADDRESS}|\b{_WRITES}\b.{{0,200}}\b{_CONTACT}(?:ed)?\b{_ADDRESS}"
+    rf"|\b{_WRITES} covering .{{0,200}}{_ADDRESS}"
+    rf"|^{_CONTACT} (?:\w+ ){{0,6}}?(?:{_WRITES}|[A-Z][\w.'’-]+ [A-Z]){_ADDRESS}"
+    rf"|^(?:[A-Z][\w.'’-]+ ){{2,4}}(?i:can be (?:reached|contacted|followed|e-?mailed)|covers)\b{_ADDRESS}"
+    rf"|^(?i:(?:on )?(?:twitter|x|instagram|facebook|threads|e-?mail)(?:/x)?)\s?:?\s?@?{_ADDRESS}"
 )
-_MONTH = (
-    r"(?:jan(?:uary|\.)?|feb(?:ruary|\.)?|mar(?:ch|\.)?|apr(?:il|\.)?|may|june?|july?|aug(?:ust|\.)?|sept?(?:ember|\.)?|oct(?:ober|\.)?|nov(?:ember|\.)?|dec(?:ember|\.)?"
-    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|januar|februar|märz|mai|juni|juli|oktober|dezember"
-    r"|janvier|février|mars|avril|juin|juillet|août|septembre|octobre|novembre|décembre)"
-)
-_DAY = rf"(?:(?:{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})|(?:\d{{1,2}}(?:st|nd|rd|th|\.|º)?\s+(?:de\s+|of\s+)?{_MONTH},?\s+(?:de\s+)?\d{{4}})|\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}|\d{{4}}年\d{{1,2}}月\d{{1,2}}日)"
-# A line that is nothing but a date, perhaps with a time and a word such as "Published".
-DATE = re.compile(
-    rf"(?:(?:first |last )?(?:published|updated|posted|date|modified|veröffentlicht|stand|publicado|actualizado|publié|mis à jour|发布时间|更新)(?: on| at| am| el| le| by)?\s*[:：]?\s*)?(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+|[A-Za-zé]{{4,10}},\s+)?(?P<date>{_DAY})(?:[\s,|·•T–—-]+(?:at\s+|um\s+|a las\s+|à\s+)?\d{{1,2}}[:.h]\d{{2}}(?::\d{{2}})?\s*(?:[ap]\.?m\.?|Uhr|Z)?\s*(?:\(?[A-Z]{{2,4}}\)?)?)?\s*$",
-    re.IGNORECASE,
-)
-SPONSOR_END = re.compile(r"(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*$")

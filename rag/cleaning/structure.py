@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rag.cleaning.furniture import classify
 from rag.cleaning.language import guess_language
-from rag.cleaning.lexicon import BYLINE, DATE, TRAILING_CREDIT
-from rag.cleaning.parts import Paragraph, read_paragraphs
+from rag.cleaning.lines import BYLINE, DATE, TRAILING_CREDIT
+from rag.cleaning.paragraphs import Paragraph, read_paragraphs
 from rag.cleaning.search_copy import MappedText, join_search_copies
 from rag.datatypes import Span
 from rag.sentences import split_sentences
