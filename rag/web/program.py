@@ -1,0 +1,122 @@
+"""The endpoint for programs: `/ask`, and the MCP tool of the same name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import gradio as gr
+
+from rag.errors import ConfigError, QuestionError
+from rag.web.service import Service, report
+
+__all__ = ["FillIn", "asking"]
+
+_PARAMETERS = 3
+_HISTORY = 20
+_PATTERNS = 200
+
+
+def asking(service: Service) -> Callable[..., dict[str, Any]]:
+    """The function behind `/ask`."""
+
+    # Gradio and MCP describe the endpoint from these annotations and this docstring.
+    def ask(question: str, history: list | None = None, documents: list | None = None) -> dict:  # type: ignore[type-arg]
+        """Answer a question with a verbatim quote from the indexed documents, or "not in sources".
+
+        The quote equals the document's text at [start, end) in characters; nothing is generated.
+
+        Args:
+            question: The question, 1 to 2,000 characters.
+            history: Earlier exchanges as [question, answer] pairs, oldest first.
+            documents: Patterns of document ids to search in, such as ["001*"]; all when left out.
+
+        Returns:
+            found, text (the quote), short, confidence, citations, nearest, reason and timings.
+        """
+        try:
+            answer, _ = service.answer(question, _patterns(documents), _pairs(history))
+        except (ConfigError, QuestionError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception:
+            raise gr.Error(f"internal error {report()}", print_exception=False) from None
+        return answer.to_dict()
+
+    return ask
+
+
+def _pairs(history: object) -> list[tuple[str, str]] | None:
+    """The last pairs of a history.
+
+    Raises:
+        QuestionError: it is something else.
+    """
+    if history is None:
+        return None
+    pairs: list[tuple[str, str]] = []
+    for pair in (history if isinstance(history, list) else [None])[-_HISTORY:]:
+        match pair:
+            case [str(question), str(answer)] if len(question) + len(answer) <= 20_000:
+                pairs.append((_sendable(question), _sendable(answer)))
+            case _:
+                raise QuestionError(
+                    'history: expected [["question", "answer"], ...], texts of 20,000 characters'
+                )
+    return pairs
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _patterns(documents: object) -> list[str] | None:
+    """Patterns of document ids.
+
+    Raises:
+        QuestionError: they are something else.
+    """
+    if documents is None:
+        return None
+    patterns = (
+        [d for d in documents if isinstance(d, str) and len(d) <= 1_000]
+        if isinstance(documents, list)
+        else []
+    )
+    if not patterns or len(patterns) > _PATTERNS or len(patterns) != len(list(documents)):  # type: ignore[call-overload]
+        raise QuestionError(
+            f'documents: expected 1 to {_PATTERNS} patterns of document ids, such as ["001*"]'
+        )
+    return patterns
+
+
+class FillIn:
+    """ASGI middleware: `{"data": ["question"]}` is enough for `/call/ask`.
+
+    Gradio's own clients send every parameter; by hand, nobody writes two nulls.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"].rstrip("/") != "/gradio_api/call/ask":
+            await self.app(scope, receive, send)
+            return
+        # The guard before us hands the whole body over at once.
+        message = await receive()
+        body = message.get("body", b"")
+        with suppress(ValueError):
+            sent = json.loads(body)
+            if isinstance(sent, dict) and isinstance(sent.get("data"), list):
+                sent["data"] += [None] * (_PARAMETERS - len(sent["data"]))
+                body = json.dumps(sent).encode()
+        length = str(len(body)).encode()
+        headers = [(k, length if k == b"content-length" else v) for k, v in scope["headers"]]
+        first: list[dict[str, Any]] = [{**message, "body": body}]
+
+        async def receive_filled() -> Any:
+            return first.pop() if first else await receive()
+
+        await self.app({**scope, "headers": headers}, receive_filled, send)

@@ -1,0 +1,56 @@
+"""Runs servers for the tests in a process of their own, told what to do by lines of JSON.
+
+Each is started by `rag.web.launch.start`, as the command does; only the pipeline is the fake.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from fake import FakePipeline
+
+from rag.web.launch import Server, start
+from rag.web.options import ServeOptions
+
+servers: dict[int, Server] = {}
+
+
+def do(order: dict[str, Any]) -> dict[str, Any]:
+    what, port = order["do"], order["port"]
+    if what == "start":
+        options = {**order["options"], "port": port, "data": Path(order["data"])}
+        if options.get("auth_file"):
+            options["auth_file"] = Path(options["auth_file"])
+        servers[port] = start(
+            ServeOptions(**options), FakePipeline.over_folder(Path(order["folder"]), delay=order["delay"])
+        )
+        return {"url": servers[port].url, "temporary": str(servers[port].temporary)}
+    if what == "asked":
+        return {"asked": servers[port].service.pipeline.asked}  # type: ignore[attr-defined]
+    if what == "swap":
+        servers[port].service.pipeline = FakePipeline.over_folder(Path(order["folder"]))
+        return {}
+    if what == "memory":
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return {"rss_kb": int(next(line for line in lines if line.startswith("VmRSS")).split()[1])}
+    servers.pop(port).close()
+    return {}
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    for line in sys.stdin:
+        try:
+            print(json.dumps(do(json.loads(line))), file=answers, flush=True)
+        except Exception as error:
+            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=answers, flush=True)
+    for server in servers.values():
+        server.close()
