@@ -212,7 +212,7 @@ def _read(root: Path, name: str, digest: str) -> Generation:
         listed = {str(file): (int(size), str(sha)) for file, (size, sha) in about["files"].items()}
         if any(os.path.basename(file) != file for file in listed):
             raise ValueError("a file outside of the generation")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise IndexDamaged(
             f"index {str(root)!r}: {name}/{_MANIFEST} is not a manifest; {rebuild_command(root)}"
         ) from error

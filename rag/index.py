@@ -16,7 +16,7 @@ from rag.corpus import SourceFile, find_files, read_file
 from rag.encoder import Encoder
 from rag.errors import FileError, IndexMismatch, IndexMissing, SourceError
 from rag.generations import writing
-from rag.snapshot import Index, describe, pack
+from rag.snapshot import Index, code_digest, describe, pack
 
 __all__ = ["Index", "IndexReport", "update_index"]
 
@@ -58,7 +58,8 @@ def update_index(
 ) -> IndexReport:
     """Make an index mirror files and folders: new ones enter, changed ones are read again, others leave.
 
-    Files are told apart by the sha256 of their bytes. Vectors of chunks whose text stays the same are
+    Files are told apart by the sha256 of their bytes; after an update of this package that cuts text
+    in another way, all are read again. Vectors of chunks whose text stays the same are
     kept, also where their file changed or was renamed. Where nothing changed, nothing is written. An
     index of other settings or another encoder, and a damaged one, is built anew.
 
@@ -83,7 +84,8 @@ def update_index(
     with writing(root) as writer:
         old = _open_old(root, config, encoder, report)
         parts = _read_all(found.files, old, config, encoder, report)
-        if old is not None and not (report.added or report.changed or report.removed):
+        touched = report.added or report.changed or report.removed
+        if old is not None and old.prepared_by == code_digest() and not touched:
             report.n_documents, report.n_chunks = len(old.documents), len(old.chunks)
         else:
             contents = assemble(parts, encoder, old.vectors if old else None, progress)
@@ -117,7 +119,7 @@ def _read_all(
         except FileError as error:
             _fail(report, doc_id, error)
             continue
-        if old is not None and doc_id in old.documents and old.documents[doc_id].sha256 == sha256:
+        if _is_current(old, doc_id, sha256):
             report.unchanged.append(doc_id)
         else:
             fresh.append((doc_id, text, sha256))
@@ -126,12 +128,17 @@ def _read_all(
     parts = [_old_part(old, doc_id) for doc_id in report.unchanged] if old is not None else []
     for doc_id, text, sha256 in fresh:
         try:
-            parts.append(read_part(doc_id, text, sha256, config, encoder, known))
+            part = read_part(doc_id, text, sha256, config, encoder, known)
         except FileError as error:
             _fail(report, doc_id, error)
+            continue
+        parts.append(part)
+        if old is None or doc_id not in old.documents:
+            report.added.append(doc_id)
+        elif _same_records(part, _old_part(old, doc_id)):
+            report.unchanged.append(doc_id)
         else:
-            there = old is not None and doc_id in old.documents
-            (report.changed if there else report.added).append(doc_id)
+            report.changed.append(doc_id)
     parts.sort(key=lambda part: part.doc_id)
     if not parts:
         name, message = report.failed[0]
@@ -142,6 +149,17 @@ def _read_all(
     held = {part.doc_id for part in parts}
     report.removed = [doc_id for doc_id in (old.documents if old else ()) if doc_id not in held]
     return parts
+
+
+def _is_current(old: Index | None, doc_id: str, sha256: str) -> bool:
+    """Whether the old index holds just this file, cut by the code that we are."""
+    if old is None or doc_id not in old.documents or old.prepared_by != code_digest():
+        return False
+    return old.documents[doc_id].sha256 == sha256
+
+
+def _same_records(part: Part, other: Part) -> bool:
+    return (part.document, part.chunks) == (other.document, other.chunks)
 
 
 def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:

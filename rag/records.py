@@ -82,7 +82,7 @@ class Lines(Sequence[T]):
     def _record(self, idx: int) -> T:
         try:
             return self._decode(json.loads(self.line(idx)))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise IndexDamaged(f"record {idx} of the index is malformed ({type(error).__name__})") from error
 
 

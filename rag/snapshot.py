@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from rag.stores import VectorStore, WordStore, vector_store
 from rag.stores.arrays import pack_array, unpack_array
 from rag.stores.base import Bools
 
-__all__ = ["Index", "describe", "pack"]
+__all__ = ["Index", "code_digest", "describe", "pack"]
+
+# Besides `cleaning/`: what decides how a text is cut and which terms it has.
+_PREPARING = ("sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/words.py")
 
 Places = npt.NDArray[np.int32]
 
@@ -45,6 +49,7 @@ class Index:
         words: the terms of each chunk.
         roots: the indexed paths as they were given.
         chunk_documents: int32, (n_chunks,), the place of each chunk's document in `documents`.
+        prepared_by: digest of the code that cut and indexed the text.
     """
 
     path: Path | None
@@ -57,6 +62,7 @@ class Index:
     words: WordStore
     roots: tuple[str, ...]
     chunk_documents: Places
+    prepared_by: str
 
     @classmethod
     def load(cls, path: str | Path, *, config: Config | None = None, encoder_id: str | None = None) -> Index:
@@ -101,6 +107,7 @@ class Index:
             words=made.words,
             roots=(),
             chunk_documents=made.chunk_documents,
+            prepared_by=code_digest(),
         )
 
     def chunk_mask(self, patterns: Sequence[str] | None) -> Bools | None:
@@ -131,6 +138,21 @@ class Index:
         return mask
 
 
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """What the code that turns text into records and terms was; sha256, or the version without sources.
+
+    `rag index` reads every file again when it differs, so that an index never mixes two ways of
+    cutting text. Vectors of texts that come out the same are kept even then.
+    """
+    folder = Path(__file__).parent
+    sources = [*sorted((folder / "cleaning").glob("*.py")), *(folder / name for name in _PREPARING)]
+    try:
+        return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
+    except OSError:
+        return __version__
+
+
 def pack(contents: Contents) -> dict[str, bytes]:
     """The files of a generation, by name."""
     return {
@@ -147,6 +169,7 @@ def describe(contents: Contents, config: Config, encoder_id: str, roots: Sequenc
     """What the manifest says of a generation besides its files."""
     return {
         "made_by": f"insources {__version__}",
+        "prepared_by": code_digest(),
         "settings": config.index_settings(),
         "encoder_id": encoder_id,
         "dim": contents.vectors.dim,
@@ -182,22 +205,34 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
             words=WordStore.from_files(files),
             roots=roots,
             chunk_documents=unpack_array(files["chunk_documents.npy"], "the chunks' places", np.int32, 1),
+            prepared_by=str(about["prepared_by"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise IndexDamaged(
             f"index {str(root)!r}: {found.name} is incomplete ({type(error).__name__}: {error}); "
             f"{rebuild_command(root)}"
         ) from error
     except IndexDamaged as error:
         raise IndexDamaged(f"index {str(root)!r}: {error}; {again}") from error
-    n = len(index.chunks)
+    misfit = _misfit(index)
+    if misfit:
+        raise IndexDamaged(f"index {str(root)!r}: {misfit}; {again}")
+    return index
+
+
+def _misfit(index: Index) -> str | None:
+    """What does not fit together, found without decoding a record."""
+    n, n_documents = len(index.chunks), len(index.documents)
     sizes = {"vectors": len(index.vectors), "words": len(index.words), "places": len(index.chunk_documents)}
     for what, size in sizes.items():
         if size != n:
-            raise IndexDamaged(
-                f"index {str(root)!r}: {size} {what} for {n} chunks; expected one each; {again}"
-            )
-    return index
+            return f"{size} {what} for {n} chunks; expected one each"
+    if len(index.documents.lines) != n_documents:
+        return f"{len(index.documents.lines)} documents with {n_documents} names; expected one each"
+    places = index.chunk_documents
+    if n and not (places[0] >= 0 and places[-1] < n_documents and (np.diff(places) >= 0).all()):
+        return "the chunks are not in the order of the documents"
+    return None
 
 
 def _refuse_other_settings(

@@ -184,9 +184,9 @@ class WordStore:
             vocabulary = {term: number for number, term in enumerate(about["terms"])}
             n_chunks = int(about["n_chunks"])
             addends, chunks, starts = (files[name] for name in _FILES[1:])
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise IndexDamaged(f"the words can't be read ({type(error).__name__}: {error})") from error
-        return cls(
+        store = cls(
             TermMaker(stop_words),
             vocabulary,
             unpack_array(addends, "the words' addends", np.float32, 1),
@@ -194,6 +194,21 @@ class WordStore:
             unpack_array(starts, "the words' starts", np.int64, 1),
             n_chunks,
         )
+        store._refuse_misfit()
+        return store
+
+    def _refuse_misfit(self) -> None:
+        """Raise where a term's postings would lie outside of the arrays, or a posting's chunk outside of all."""
+        n_postings = len(self._addends)
+        fits = (
+            len(self._starts) == len(self._vocabulary) + 1
+            and len(self._chunks) == n_postings == self._starts[-1]
+            and self._starts[0] == 0
+            and bool((np.diff(self._starts) >= 0).all())
+            and (not n_postings or (self._chunks.min() >= 0 and self._chunks.max() < self._n_chunks))
+        )
+        if not fits:
+            raise IndexDamaged("the words' terms, postings and chunks don't fit together")
 
 
 def _language(tag: str | None) -> str:

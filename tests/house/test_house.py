@@ -19,8 +19,10 @@ PACKAGE = ROOT / "rag"
 STAGES = [
     ["_version", "datatypes", "errors"],
     ["config", "question"],
-    ["corpus", "cleaning", "sentences", "encoder", "stores", "generations", "progress"],
+    ["corpus", "cleaning", "sentences", "encoder", "stores", "generations", "records", "progress"],
     ["chunking"],
+    ["assembly"],
+    ["snapshot"],
     ["index"],
     ["retriever", "reader", "citation"],
     ["candidates"],

@@ -1,0 +1,150 @@
+"""Every vector store gives the scores of the exact one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.errors import ConfigError, IndexDamaged, IndexMismatch, ModelError, RagError
+from rag.stores import ExactStore, FlatStore, VectorStore, vector_store
+
+STORES = [ExactStore, FlatStore]
+
+
+def unit(seed: int, n: int, dim: int) -> npt.NDArray[np.float32]:
+    rows = np.random.default_rng(seed).standard_normal((n, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@st.composite
+def cases(draw: st.DrawFn):  # type: ignore[no-untyped-def]
+    """Vectors with repeats, queries of any length, k and a filter."""
+    seed, n, dim = draw(st.integers(0, 2**32)), draw(st.integers(1, 60)), draw(st.integers(1, 24))
+    vectors = unit(seed, n, dim)
+    if draw(st.booleans()):
+        vectors[n // 2 :] = vectors[: n - n // 2]
+    queries = unit(seed + 1, draw(st.integers(1, 4)), dim) * np.float32(draw(st.floats(1e-3, 1e3)))
+    k = draw(st.integers(1, n + 5))
+    kept = draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n))
+    return vectors, queries, k, None if kept is None else np.array(kept)
+
+
+@pytest.mark.parametrize("kind", STORES)
+@settings(max_examples=150, deadline=None)
+@given(case=cases())
+def test_scores_equal_the_slow_reference(kind: type[VectorStore], case) -> None:  # type: ignore[no-untyped-def]
+    vectors, queries, k, allowed = case
+    built = kind.build(vectors)
+    rows = [i for i in range(len(vectors)) if allowed is None or allowed[i]]
+    for store in (built, kind.from_bytes(built.to_bytes())):
+        scores, idx = store.search(queries, k, allowed)
+        assert scores.dtype == np.float32
+        assert idx.dtype == np.int64
+        assert scores.shape == idx.shape == (len(queries), min(k, len(rows)))
+        for query, found, places in zip(queries, scores, idx, strict=True):
+            q = query.astype(np.float64) / np.linalg.norm(query.astype(np.float64))
+            cosines = {i: float(q @ vectors[i].astype(np.float64)) for i in rows}
+            best = sorted(cosines.values(), reverse=True)[: len(found)]
+            np.testing.assert_allclose(found, best, atol=2e-6)
+            # Each score belongs to the row beside it, no row comes twice, none is filtered out.
+            np.testing.assert_allclose(found, [cosines[int(i)] for i in places], atol=2e-6)
+            assert len(set(places.tolist())) == len(places)
+            assert (np.diff(found) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_vectors_come_back_as_they_went_in(kind: type[VectorStore]) -> None:
+    vectors = unit(1, 20, 8)
+    store = kind.from_bytes(kind.build(vectors).to_bytes())
+    assert (len(store), store.dim) == (20, 8)
+    np.testing.assert_array_equal(store.vectors(), vectors)
+    np.testing.assert_array_equal(store.vectors(np.array([7, 3])), vectors[[7, 3]])
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_equal_scores_come_in_the_order_of_the_rows(kind: type[VectorStore]) -> None:
+    store = kind.build(np.repeat(unit(1, 1, 4), 6, axis=0))
+    assert store.search(unit(1, 1, 4), 6)[1].tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_filter_that_allows_nothing_finds_nothing(kind: type[VectorStore]) -> None:
+    scores, idx = kind.build(unit(1, 5, 4)).search(unit(2, 3, 4), 2, np.zeros(5, bool))
+    assert scores.shape == idx.shape == (3, 0)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_zero_query_scores_zero(kind: type[VectorStore]) -> None:
+    scores, _ = kind.build(unit(1, 5, 4)).search(np.zeros((1, 4), np.float32), 5)
+    assert scores.tolist() == [[0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_huge_queries_are_normalised(kind: type[VectorStore]) -> None:
+    scores, _ = kind.build(unit(1, 5, 4)).search(np.full((1, 4), 3e38, np.float32), 1)
+    assert abs(scores[0, 0]) <= 1.000001
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize(
+    ("query", "k", "allowed", "error", "message"),
+    [
+        (np.ones((1, 4), np.float32), 0, None, ConfigError, "k is 0; expected at least 1"),
+        (np.ones((1, 5), np.float32), 1, None, ModelError, "dimension 5, the index 4"),
+        (np.ones(4, np.float32), 1, None, ModelError, "1 axes; expected 2"),
+        (np.full((1, 4), np.nan, np.float32), 1, None, ModelError, "NaN or infinity"),
+        (np.full((1, 4), np.inf, np.float32), 1, None, ModelError, "NaN or infinity"),
+        (np.ones((1, 4), np.float32), 1, np.ones(3, bool), ConfigError, r"expected bool of shape \(5,\)"),
+        (np.ones((1, 4), np.float32), 1, np.ones(5), ConfigError, "float64"),
+    ],
+)
+def test_bad_searches_are_refused(
+    kind: type[VectorStore],
+    query: npt.NDArray[np.float32],
+    k: int,
+    allowed: npt.NDArray[np.bool_] | None,
+    error: type[RagError],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        kind.build(unit(1, 5, 4)).search(query, k, allowed)
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (np.full((2, 3), np.nan, np.float32), "row 0 holds NaN or infinity"),
+        (np.ones((2, 3), np.float32), r"vector 0 has length 1\.7321; expected rows of length 1"),
+        (np.zeros((2, 3), np.float32), r"length 0\.0000"),
+        (np.zeros((0, 3), np.float32), "at least one row"),
+        (np.ones(3, np.float32), "1 axes"),
+    ],
+)
+def test_bad_vectors_are_refused(
+    kind: type[VectorStore], vectors: npt.NDArray[np.float32], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        kind.build(vectors)
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("size", [0, 1, 30, 90])
+def test_a_truncated_store_is_refused(kind: type[VectorStore], size: int) -> None:
+    data = kind.build(unit(1, 50, 8)).to_bytes()
+    with pytest.raises(IndexDamaged):
+        kind.from_bytes(data[:size])
+
+
+def test_another_kind_of_store_is_refused() -> None:
+    assert vector_store("flat") is FlatStore
+    with pytest.raises(IndexMismatch, match="'annoy'; this version knows exact, flat"):
+        vector_store("annoy")
+    import faiss
+
+    hnsw = faiss.serialize_index(faiss.IndexHNSWFlat(4, 8)).tobytes()
+    with pytest.raises(IndexDamaged, match=r"IndexHNSW.*expected an IndexFlatIP"):
+        FlatStore.from_bytes(hnsw)
