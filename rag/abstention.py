@@ -8,13 +8,15 @@ the quote contains it; below the threshold the answer is "not in sources", with 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rag.candidates import RankWeights
 from rag.config import DecideConfig
 from rag.errors import ConfigError, ModelError
 
@@ -50,7 +52,7 @@ class Calibration:
         mean, scale: what each feature is standardised by.
         weights, bias: of the logistic model.
         threshold: answer at this probability or above.
-        retrieval_weight: how much of the retriever's score joins the reader's in ordering spans.
+        rank: how candidates are ordered before the decision.
         risk_curve: (threshold, risk, coverage) on the tuning questions, by rising threshold.
         fitted_on: what it was fitted on, in words.
     """
@@ -62,7 +64,7 @@ class Calibration:
     weights: tuple[float, ...]
     bias: float
     threshold: float
-    retrieval_weight: float = 0.0
+    rank: RankWeights = field(default_factory=RankWeights)
     risk_curve: tuple[tuple[float, float, float], ...] = ()
     fitted_on: str = ""
 
@@ -137,7 +139,7 @@ class Calibration:
             "weights": list(self.weights),
             "bias": self.bias,
             "threshold": self.threshold,
-            "retrieval_weight": self.retrieval_weight,
+            "rank": dataclasses.asdict(self.rank),
             "risk_curve": [list(point) for point in self.risk_curve],
             "fitted_on": self.fitted_on,
         }
@@ -160,7 +162,7 @@ class Calibration:
                 features=tuple(str(name) for name in data["features"]),
                 bias=float(data["bias"]),
                 threshold=float(data["threshold"]),
-                retrieval_weight=float(data["retrieval_weight"]),
+                rank=RankWeights(**data["rank"]),
                 risk_curve=tuple((float(t), float(r), float(c)) for t, r, c in data["risk_curve"]),
                 fitted_on=str(data["fitted_on"]),
                 **numbers,

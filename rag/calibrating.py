@@ -6,6 +6,7 @@ to fit the decision to a user's own corpus.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.abstention import Calibration
+from rag.candidates import RankWeights
 from rag.citation import same_words
 from rag.errors import DatasetError
 from rag.evaluation.question_sets import QuestionSet
@@ -50,7 +52,7 @@ def fit(
     fitted_on: str,
     coverage: float = 0.95,
     names: Sequence[str] = FEATURES,
-    retrieval_weight: float = 0.0,
+    rank: RankWeights | None = None,
     strength: float = 1.0,
 ) -> Calibration:
     """Fit a logistic model and choose its threshold.
@@ -61,7 +63,7 @@ def fit(
         fitted_on: what the questions are, in words.
         coverage: the threshold answers this share of the rightly answerable examples.
         names: features to use.
-        retrieval_weight: as the candidates were ordered with; stored beside.
+        rank: as the candidates were ordered with; stored beside.
         strength: inverse of the L2 penalty.
 
     Raises:
@@ -89,7 +91,7 @@ def fit(
         weights=tuple(map(float, model.coef_[0])),
         bias=float(model.intercept_[0]),
         threshold=0.5,
-        retrieval_weight=retrieval_weight,
+        rank=rank or RankWeights(),
         fitted_on=fitted_on,
     )
     confidences = np.array([calibration.confidence(example.features) for example in examples])
@@ -99,8 +101,6 @@ def fit(
         answered = confidences >= cut
         risk = float((weights * answered * ~right).sum() / max(1e-9, (weights * answered).sum()))
         curve.append((float(cut), round(risk, 4), round(float(np.average(answered, weights=weights)), 4)))
-    import dataclasses
-
     return dataclasses.replace(calibration, threshold=round(threshold, 4), risk_curve=tuple(_thin(curve)))
 
 
@@ -155,7 +155,7 @@ def calibrate_command(questions: str, index: str | None) -> int:
         examples,
         reader_id=pipeline.reader.reader_id,
         fitted_on=f"{len(examples)} questions of {Path(questions).name}",
-        retrieval_weight=pipeline.calibration.retrieval_weight,
+        rank=pipeline.calibration.rank,
     )
     path = (Path(index) if index else default_index()) / "calibration.json"
     save(calibration, path)

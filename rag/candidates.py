@@ -6,19 +6,44 @@ different places that say the same words support each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from rag.citation import quote_span, same_words
-from rag.cleaning import MappedText
+from rag.cleaning import MappedText, search_copy
 from rag.datatypes import Chunk, Document, Span
 from rag.reader import Reading
 from rag.retriever import Hit
 
-__all__ = ["Candidate", "find_candidates", "to_document"]
+__all__ = ["Candidate", "RankWeights", "find_candidates", "to_document"]
 
-# Kinds of sentence that name what follows rather than say it: never quoted as an answer.
-_NOT_ANSWERS = frozenset({"heading", "title", "caption"})
+# Kinds of block that name what follows rather than say it: quoted only where nothing else is near.
+_NAMES_ONLY = frozenset({"heading", "title", "caption"})
+
+# Quotes whose own vector is compared with the question's; the ones behind them keep their order.
+_N_COMPARED = 10
+
+# The cosine of each text with the question, float32, (n_texts,).
+Similarity = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class RankWeights:
+    """How the scores of a candidate are added up; the reader's score has the weight 1.
+
+    Attributes:
+        retrieval: of the retriever's fused score of its chunk.
+        similarity: of the cosine of question and quote.
+        name_only: added where the span stands in a heading, a title or a caption.
+    """
+
+    retrieval: float = 1.0
+    similarity: float = 12.0
+    name_only: float = -4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +58,7 @@ class Candidate:
         hit: the chunk that it was read in, with the retriever's scores.
         reading: the reader's scores.
         score: what candidates are ordered by; higher is better.
+        similarity: cosine of question and quote; 0 where it was not compared.
         n_support: other places, of any document, that give the same short answer.
     """
 
@@ -43,7 +69,13 @@ class Candidate:
     hit: Hit
     reading: Reading
     score: float
-    n_support: int
+    similarity: float = 0.0
+    n_support: int = 0
+
+    @property
+    def place(self) -> tuple[str, Span]:
+        """The quote's document and span, which tell one quote from another."""
+        return self.document.doc_id, self.quote
 
 
 def to_document(chunk: Chunk, start: int, end: int) -> Span:
@@ -55,9 +87,10 @@ def find_candidates(
     documents: Mapping[str, Document],
     hits: Sequence[Hit],
     readings: Sequence[Reading],
+    similarity: Similarity,
     *,
     max_quote_words: int,
-    retrieval_weight: float = 0.0,
+    weights: RankWeights | None = None,
 ) -> list[Candidate]:
     """Order the reader's spans over all chunks and keep each place once.
 
@@ -65,52 +98,77 @@ def find_candidates(
         documents: by doc_id.
         hits: the chunks that were read.
         readings: their spans; `Reading.passage` is an index into `hits`.
+        similarity: compares quotes with the question.
         max_quote_words: what a quote should stay within.
-        retrieval_weight: how much of the retriever's fused score joins the reader's.
+        weights: how the scores are added up.
+
+    Returns:
+        Best first.
     """
-    best: dict[tuple[str, int, int], Candidate] = {}
+    weights = weights or RankWeights()
+    opened = {hit.chunk.doc_id: documents[hit.chunk.doc_id] for hit in hits}
+    best: dict[tuple[str, Span], Candidate] = {}
     for reading in readings:
-        hit = hits[reading.passage]
-        document = documents[hit.chunk.doc_id]
-        span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
-        if len(span) == 0:
+        candidate = _place(opened, hits[reading.passage], reading, max_quote_words, weights)
+        if candidate is None:
             continue
-        quote = quote_span(document, span, max_quote_words)
-        if _kind_at(document, span) in _NOT_ANSWERS:
-            continue
-        score = reading.score + retrieval_weight * hit.score
-        place = (document.doc_id, span.start, span.end)
-        if place not in best or score > best[place].score:
-            best[place] = Candidate(document, span, quote, span.of(document.text), hit, reading, score, 0)
-    ranked = sorted(best.values(), key=lambda c: (-c.score, c.document.doc_id, c.span))
-    return [_with_support(candidate, ranked) for candidate in ranked]
+        place = (candidate.document.doc_id, candidate.span)
+        if place not in best or candidate.score > best[place].score:
+            best[place] = candidate
+    ranked = _compared(_sorted(best.values()), similarity, weights.similarity)
+    said = [(candidate, same_words(candidate.short)) for candidate in ranked if candidate.reading.score > 0]
+    return [replace(candidate, n_support=_support(candidate, said)) for candidate in ranked]
 
 
-def _with_support(candidate: Candidate, ranked: Sequence[Candidate]) -> Candidate:
-    words = same_words(candidate.short)
-    places = {
-        (other.document.doc_id, other.quote)
-        for other in ranked
-        if other.reading.score > 0 and words and words in same_words(other.short)
-    }
-    places.discard((candidate.document.doc_id, candidate.quote))
-    return Candidate(
-        candidate.document,
-        candidate.span,
-        candidate.quote,
-        candidate.short,
-        candidate.hit,
-        candidate.reading,
-        candidate.score,
-        len(places),
+def _place(
+    documents: Mapping[str, Document], hit: Hit, reading: Reading, max_quote_words: int, weights: RankWeights
+) -> Candidate | None:
+    document = documents[hit.chunk.doc_id]
+    span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
+    if len(span) == 0:
+        return None
+    score = reading.score + weights.retrieval * hit.score
+    if _kind_at(document, span) in _NAMES_ONLY:
+        score += weights.name_only
+    quote = quote_span(document, span, max_quote_words)
+    return Candidate(document, span, quote, span.of(document.text), hit, reading, score)
+
+
+def _compared(ranked: list[Candidate], similarity: Similarity, weight: float) -> list[Candidate]:
+    """The first quotes with their likeness to the question added, then the others as they were."""
+    quotes: dict[tuple[str, Span], str] = {}
+    for candidate in ranked:
+        if len(quotes) == _N_COMPARED:
+            break
+        quotes.setdefault(candidate.place, search_copy(candidate.document.text, candidate.quote).text)
+    if not quotes:
+        return ranked
+    cosines = dict(zip(quotes, map(float, similarity(list(quotes.values()))), strict=True))
+    least = min(cosines.values())
+    return _sorted(
+        replace(
+            candidate,
+            similarity=cosines.get(candidate.place, 0.0),
+            score=candidate.score + weight * cosines.get(candidate.place, least),
+        )
+        for candidate in ranked
     )
 
 
+def _sorted(candidates: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda c: (-c.score, c.document.doc_id, c.span))
+
+
+def _support(candidate: Candidate, said: Sequence[tuple[Candidate, str]]) -> int:
+    """Other quotes whose own short answer holds this one's words."""
+    words = same_words(candidate.short)
+    places = {other.place for other, other_words in said if words and words in other_words}
+    return len(places - {candidate.place})
+
+
 def _kind_at(document: Document, span: Span) -> str | None:
-    for sentence, kind in zip(document.sentences, document.sentence_kinds, strict=False):
-        if sentence.covers(span):
-            return kind
-    return None
+    at = bisect_right(document.sentences, span.start, key=lambda sentence: sentence.start) - 1
+    return document.sentence_kinds[at] if 0 <= at < len(document.sentence_kinds) else None
 
 
 def _trim(text: str, span: Span) -> Span:

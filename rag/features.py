@@ -17,6 +17,7 @@ FEATURES = (
     "reader",
     "margin",
     "support",
+    "similarity",
     "dense",
     "dense_top",
     "bm25",
@@ -43,7 +44,7 @@ def describe(
     Returns:
         One number a name of `FEATURES`: `reader`, span minus null logit; `margin`, its lead over the
         best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
-        `dense`, `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score;
+        `similarity`, cosine of the question and the quote; `dense`, `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score;
         `coverage`, `quote_coverage`, weight of the question's words found in chunk and in quote,
         0 to 1; `names`, share of the question's names and numbers found in chunk or title; `rank`,
         log of 1 + the chunk's place among the hits.
@@ -59,6 +60,7 @@ def describe(
         "reader": max(-20.0, min(20.0, best.reading.score)),
         "margin": best.score - _next_score(candidates),
         "support": math.log1p(best.n_support),
+        "similarity": best.similarity,
         "dense": best.hit.dense,
         "dense_top": max(hit.dense for hit in hits),
         "bm25": math.log1p(max(0.0, best.hit.bm25)),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rag.abstention import Calibration, Decision
@@ -135,8 +136,9 @@ class Pipeline:
                 self.index.documents,
                 hits,
                 readings,
+                partial(self.retriever.similarity, question),
                 max_quote_words=self.config.read.max_quote_words,
-                retrieval_weight=self.calibration.retrieval_weight,
+                weights=self.calibration.rank,
             )
             features = describe(question, candidates, hits, self.index.words)
             decision = self.calibration.decide(features, self.config.decide)

@@ -57,6 +57,7 @@ class Retriever:
         self._index = index
         self._encoder = encoder
         self._config = config or RetrieveConfig()
+        self._last: tuple[str, Floats] = ("", np.zeros(0, dtype=np.float32))
 
     def retrieve(
         self,
@@ -77,7 +78,7 @@ class Retriever:
         k = k or self._config.k
         allowed = self._index.chunk_mask(documents)
         pool = max(k, self._config.candidates)
-        vector = self._encoder.encode_query(question)
+        vector = self._query_vector(question)
         bm25 = self._index.words.scores(question, allowed)
         dense_top = self._dense(vector, pool, allowed)
         candidates = set(dense_top) | set(_top(bm25, pool))
@@ -102,6 +103,20 @@ class Retriever:
             for i in order
             if mode != "bm25" or bm25[idx[i]] > 0
         ]
+
+    def similarity(self, question: str, texts: Sequence[str]) -> Floats:
+        """Cosine of the question with each text, float32, (n_texts,)."""
+        scores: Floats = self._encoder.encode_document(texts) @ self._query_vector(question)
+        return scores
+
+    def _query_vector(self, question: str) -> Floats:
+        """The question's vector, kept for as long as the same question is worked on."""
+        kept_question, vector = self._last
+        if kept_question != question:
+            vector = self._encoder.encode_query(question)
+            # One assignment of one tuple: threads may each replace it, none sees half of it.
+            self._last = (question, vector)
+        return vector
 
     def _dense(self, vector: Floats, k: int, allowed: npt.NDArray[np.bool_] | None) -> dict[int, float]:
         scores, idx = self._index.vectors.search(vector[None, :], k, allowed)
