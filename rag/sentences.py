@@ -9,6 +9,7 @@ quotations are split inside.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 __all__ = ["split_sentences"]
@@ -32,6 +33,12 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _SPEAKS = re.compile(
     r"(?:[^\W\d_][\w.'’-]*,? ){1,4}(?:said|says|asked|asks|wrote|writes|told|added|tweeted|posted|shouted|cried|"
     r"dijo|preguntó|sagte|fragte|dit|demanda|chiese|disse)\b"
+)
+# After "World War I." or "on X." these begin a sentence; after an initial stands a name.
+_STARTERS = frozenset(
+    "the a an it he she they we you i in on at but and so this that these those there when while after before "
+    "if as his her their its our my what who how why for to from by with then el la los las en un una "
+    "der die das ein eine er sie es wir le les il elle nous".split()
 )
 _ZONE = re.compile(r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b")
 # Abbreviations that the library lacks in one language or another; a number or a name follows them.
@@ -171,9 +178,11 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while len(text) - start > _PIECE:
-        cut = start + _PIECE
+        cut = text.rfind(" ", start + _PIECE // 2, start + _PIECE) + 1 or start + _PIECE
         for match in _END.finditer(text, start + _PIECE // 2, start + _PIECE):
             cut = match.end()
+        while cut < len(text) and unicodedata.category(text[cut])[0] == "M":
+            cut += 1
         yield start, cut
         start = cut
     yield start, len(text)
@@ -230,7 +239,7 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
         return True
     if not before.endswith("."):
         return False
-    word = re.split(rf"[\s’{re.escape(_OPENERS)}]", before)[-1][:-1]
+    word = re.split(rf"[\s’–—-]|[{re.escape(_OPENERS)}]", before)[-1][:-1]
     if word.lower() in _BEFORE_NUMBER and after[0].isdigit():
         return True
     if not after[0].isupper():
@@ -241,7 +250,7 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
         return True
     if word.lower() in _BEFORE_NAME and word[:1].isupper():
         return word != "St" or not text[max(start, end - 60) : end].rstrip()[:-3].rstrip().endswith(",")
-    return len(word) == 1 and word.isupper() and word != "I"
+    return len(word) == 1 and word.isupper() and not _starts(after)
 
 
 def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
@@ -305,7 +314,7 @@ def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> boo
         return False
     word = re.split(rf"[\s{re.escape(_OPENERS)}—–-]", text[max(start, end.start() - 30) : end.start()])[-1]
     if not word or "." in word or _INITIALS.fullmatch(word):
-        return True
+        return not _starts(text[end.end() : end.end() + 20].lstrip(_OPENERS + " "))
     lowered = word.lower()
     if lowered in _BEFORE_NUMBER and (
         following.isdigit() or lowered != word or lowered not in ("no", "al", "est")
@@ -314,6 +323,12 @@ def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> boo
     # A short capitalised word ("Corp.", "Ariz.") is as often an abbreviation as an end; the library knows them.
     quoted = text[end.end() : end.end() + 1] in '“"«'
     return lowered in _BEFORE_NAME or (word[:1].isupper() and len(word) < 5 and not quoted) or len(word) < 2
+
+
+def _starts(after: str) -> bool:
+    """Whether the words that follow begin as sentences do and names do not."""
+    word = re.match(r"[^\W\d_]+", after)
+    return word is not None and word.group().lower() in _STARTERS
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -28,19 +28,25 @@ _CAPITAL_LABEL = re.compile(
 )
 _FURNITURE_TAGS = frozenset({"nav", "footer", "aside", "form", "button", "select", "textarea"})
 _SPEECH = re.compile(r"\b(?:said|says|told|asked|wrote|added)\b|“")
+_WIDE = re.compile("[\u3040-\u9fff]")  # scripts without blanks between words
 _SHORT = 120
 _MAX_LINE = 420
 _HEAD = 12  # paragraphs in which title, byline and date are looked for at either end
 
 
-def classify(paragraphs: Sequence[Paragraph]) -> None:
-    """Set `kind` and `reason` of every paragraph."""
+def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
+    """Set `kind` and `reason` of every paragraph.
+
+    Args:
+        paragraphs: of a document, or of one stretch of a very long one.
+        begins: these are the document's first, so that a title may stand among them.
+    """
     for paragraph in paragraphs:
         _by_itself(paragraph)
     worded = [paragraph for paragraph in paragraphs if paragraph.kind != "markup"]
     _signed(worded)
     _labels(worded)
-    _head(worded)
+    _head(worded, begins)
     _sections(worded)
     _headings(worded)
     _keep_if_emptied(worded)
@@ -51,8 +57,8 @@ def is_body(paragraph: Paragraph) -> bool:
     text = paragraph.text
     if not ends_sentence(text) or text[-1] in ":：" or TEASER.search(text[-10:]):
         return False
-    wide = sum("\u3040" <= char <= "\u9fff" for char in text[:200])
-    return len(text) >= 40 if wide > 15 else len(text) >= 140 and paragraph.n_words >= 20
+    wide = not text.isascii() and len(_WIDE.findall(text[:200])) > 15
+    return len(text) >= 40 if wide else len(text) >= 140 and paragraph.n_words >= 20
 
 
 def _by_itself(paragraph: Paragraph) -> None:
@@ -124,7 +130,7 @@ def _labels(paragraphs: Sequence[Paragraph]) -> None:
                 paragraph.kind, paragraph.reason = "furniture", "a label in capitals before another headline"
 
 
-def _head(paragraphs: Sequence[Paragraph]) -> None:
+def _head(paragraphs: Sequence[Paragraph], begins: bool) -> None:
     """Title, byline and date, which stand before the first paragraph of prose (a byline also at the end)."""
     n_head = next((i for i, p in enumerate(paragraphs) if is_body(p) or i > _HEAD), len(paragraphs))
     for i, paragraph in enumerate(paragraphs):
@@ -134,6 +140,8 @@ def _head(paragraphs: Sequence[Paragraph]) -> None:
             paragraph.kind, paragraph.reason = "date", "nothing but a date"
         elif len(paragraph.text) < 160 and BYLINE.match(paragraph.text):
             paragraph.kind, paragraph.reason = "byline", "names an author"
+    if not begins:
+        return
     if n_head == len(paragraphs):  # no prose at all: a list or a note; only what is marked is a title
         n_marked = [
             p for p in paragraphs if p.kind == "prose" and (p.first.level == 1 or p.first.tag == "title")

@@ -8,6 +8,7 @@ languages below; shorter or other text takes the document's language.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 __all__ = ["STOP_WORDS", "guess_language", "is_function_word"]
 
@@ -33,6 +34,10 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         "pl": "i w na z do się nie że to jest o jak po ale za od przez dla jego oraz był są tym które który być",
     }.items()
 }
+_LANGUAGES: dict[str, tuple[str, ...]] = {
+    word: tuple(code for code, words in STOP_WORDS.items() if word in words)
+    for word in frozenset().union(*STOP_WORDS.values())
+}
 _MIN_HITS = 3
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
@@ -56,19 +61,19 @@ def guess_language(text: str, default: str = "en") -> str:
     'es'
     """
     sample = text[:_SAMPLE]
-    letters = sum(map(str.isalpha, sample))
-    if not sample.isascii() and letters:
+    if not sample.isascii():
+        letters = sum(map(str.isalpha, sample))
         for code, pattern in _SCRIPTS:
             n = len(pattern.findall(sample))
             # Japanese mixes kana into Chinese characters: a tenth of kana is telling.
-            if n >= letters * (0.1 if code == "ja" else 0.3):
+            if n and n >= letters * (0.1 if code == "ja" else 0.3):
                 return code
     words = _WORD.findall(sample.lower())
-    hits = {code: sum(word in known for word in words) for code, known in STOP_WORDS.items()}
-    best = max(hits, key=lambda code: (hits[code], code == default))
-    if hits[best] < _MIN_HITS or hits[best] < 0.15 * len(words):
+    hits = Counter(code for word in words for code in _LANGUAGES.get(word, ()))
+    if not hits:
         return default
-    if default in hits and hits[best] < 1.3 * hits[default]:
+    best, n = hits.most_common(1)[0]
+    if n < max(_MIN_HITS, 0.15 * len(words), 1.3 * hits[default]):
         return default
     return best
 
@@ -79,4 +84,4 @@ def is_function_word(word: str) -> bool:
     >>> is_function_word("of"), is_function_word("treaty")
     (True, False)
     """
-    return any(word in known for known in STOP_WORDS.values())
+    return word in _LANGUAGES

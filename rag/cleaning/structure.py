@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.cleaning.furniture import classify
@@ -14,6 +15,8 @@ from rag.sentences import split_sentences
 
 __all__ = ["Block", "Structure", "read_structure"]
 
+_STRETCH = 1_000_000  # characters
+_MAX_CAPTION = 700
 _ANSWERABLE = frozenset({"prose", "heading", "title", "byline", "date"})
 
 
@@ -68,43 +71,87 @@ def read_structure(text: str, *, remove_furniture: bool = True) -> Structure:
         text: the document's canonical text.
         remove_furniture: off keeps everything but markup as prose.
     """
-    paragraphs = read_paragraphs(text)
-    classify(paragraphs)
-    if not remove_furniture:
+    found = _Found()
+    for start, end in _stretches(text):
+        found.read(text[start:end] if end - start < len(text) else text, start, remove_furniture)
+    return found.structure()
+
+
+class _Found:
+    """What has been found so far, stretch by stretch of the text."""
+
+    def __init__(self) -> None:
+        self.title: str | None = None
+        self.author: str | None = None
+        self.date: str | None = None
+        self.language: str | None = None
+        self.blocks: list[Block] = []
+        self.prose: list[Span] = []
+        self.sentences: list[tuple[Span, str]] = []
+
+    def read(self, text: str, offset: int, remove_furniture: bool) -> None:
+        """Read a stretch that begins at `offset` of the document."""
+        paragraphs = read_paragraphs(text)
+        classify(paragraphs, begins=offset == 0)
+        if not remove_furniture:
+            for paragraph in paragraphs:
+                if paragraph.kind in ("furniture", "caption"):
+                    paragraph.kind, paragraph.reason = "prose", f"kept though {paragraph.reason}"
+        self.title = self.title or next((p.text for p in paragraphs if p.kind == "title"), None)
+        self.author = self.author or _named(paragraphs, "byline")
+        self.date = self.date or _named(paragraphs, "date")
+        if self.language is None:
+            self.language = guess_language(" ".join(p.text for p in paragraphs[:200] if p.kind == "prose"))
+        blocks: list[Block] = []
+        prose: list[Span] = []
+        sentences: list[tuple[Span, str]] = []
         for paragraph in paragraphs:
-            if paragraph.kind in ("furniture", "caption"):
-                paragraph.kind, paragraph.reason = "prose", f"kept though {paragraph.reason}"
-    language = guess_language(" ".join(p.text for p in paragraphs[:200] if p.kind == "prose"))
-    blocks: list[Block] = []
-    prose: list[Span] = []
-    sentences: list[tuple[Span, str]] = []
-    for paragraph in paragraphs:
-        mapped = (
-            join_search_copies(text, [part.shown for part in paragraph.parts]) if paragraph.text else None
+            shown = [part.shown for part in paragraph.parts]
+            mapped = paragraph.first.mapped if len(shown) == 1 else join_search_copies(text, shown)
+            credit = _credit(mapped, paragraph) if remove_furniture else None
+            blocks += _blocks(paragraph, credit)
+            if not mapped.text or paragraph.kind not in _ANSWERABLE:
+                continue
+            last = credit[0] if credit else len(text)
+            prose += [Span(s.start, min(s.end, last)) for s in _runs(paragraph, shown=True) if s.start < last]
+            spans = _sentences(mapped, paragraph, self.language)
+            sentences += [(span, paragraph.kind) for span in spans if span.end <= last]
+        # A paragraph that goes on behind a picture was read before the picture.
+        self.blocks += [Block(_moved(b.span, offset), b.kind, b.reason) for b in sorted(blocks, key=_start)]
+        self.prose += [_moved(span, offset) for span in sorted(prose)]
+        self.sentences += [(_moved(span, offset), kind) for span, kind in sorted(sentences)]
+
+    def structure(self) -> Structure:
+        """All of it."""
+        return Structure(
+            title=self.title,
+            author=self.author,
+            date=self.date,
+            blocks=tuple(self.blocks),
+            prose=tuple(self.prose),
+            sentences=tuple(span for span, _ in self.sentences),
+            sentence_kinds=tuple(kind for _, kind in self.sentences),
+            language=self.language or "en",
         )
-        credit = _credit_start(mapped, paragraph, remove_furniture)
-        blocks.extend(_blocks(paragraph, credit))
-        if mapped is None or paragraph.kind not in _ANSWERABLE:
-            continue
-        for span in _runs(paragraph, shown=True):
-            end = span.end if credit is None else min(span.end, credit[0])
-            if end > span.start:
-                prose.append(Span(span.start, end))
-        spans = _sentences(text, mapped, paragraph, language)
-        sentences.extend((s, paragraph.kind) for s in spans if credit is None or s.end <= credit[0])
-    blocks.sort(key=lambda block: block.span)
-    prose.sort()
-    sentences.sort()
-    return Structure(
-        title=next((p.text for p in paragraphs if p.kind == "title"), None),
-        author=_named(paragraphs, "byline"),
-        date=_named(paragraphs, "date"),
-        blocks=tuple(blocks),
-        prose=tuple(prose),
-        sentences=tuple(span for span, _ in sentences),
-        sentence_kinds=tuple(kind for _, kind in sentences),
-        language=language,
-    )
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int]]:
+    """The text in stretches that fit into memory with all that is noted about their lines, cut at blank lines."""
+    start = 0
+    while len(text) - start > 2 * _STRETCH:
+        low, high = start + _STRETCH, start + 2 * _STRETCH
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := text.find(mark, low, high)) >= 0), low)
+        yield start, cut
+        start = cut
+    yield start, len(text)
+
+
+def _start(block: Block) -> int:
+    return block.span.start
+
+
+def _moved(span: Span, offset: int) -> Span:
+    return Span(span.start + offset, span.end + offset) if offset else span
 
 
 def _runs(paragraph: Paragraph, *, shown: bool) -> list[Span]:
@@ -130,25 +177,27 @@ def _blocks(paragraph: Paragraph, credit: tuple[int, int] | None) -> list[Block]
     return blocks
 
 
-def _credit_start(mapped: MappedText | None, paragraph: Paragraph, remove: bool) -> tuple[int, int] | None:
-    """Where a caption's credit begins after its sentence: (end of the sentence, start of the credit), raw."""
-    if mapped is None or not remove or paragraph.kind != "prose" or len(mapped.text) > 700:
+def _credit(mapped: MappedText, paragraph: Paragraph) -> tuple[int, int] | None:
+    """Where a picture's credit stands after its caption: (end of the caption, start of the credit), raw."""
+    if paragraph.kind != "prose" or len(mapped.text) > _MAX_CAPTION:
         return None
     match = TRAILING_CREDIT.search(mapped.text)
     if match is None or match.start() == 0:
         return None
-    return mapped.to_raw(0, match.start()).end, mapped.to_raw(
-        match.start("credit"), match.end("credit")
-    ).start
+    return mapped.to_raw(0, match.start()).end, mapped.to_raw(*match.span("credit")).start
 
 
-def _sentences(text: str, mapped: MappedText, paragraph: Paragraph, language: str) -> list[Span]:
-    if not mapped.text:
-        return []
+def _sentences(mapped: MappedText, paragraph: Paragraph, language: str) -> list[Span]:
     if paragraph.kind != "prose":
         return [mapped.to_raw(0, len(mapped.text))]
-    own = guess_language(mapped.text, language)
-    return [mapped.to_raw(start, end) for start, end in split_sentences(mapped.text, own)]
+    spans: list[Span] = []
+    for start, end in split_sentences(mapped.text, guess_language(mapped.text, language)):
+        span = mapped.to_raw(start, end)
+        if spans and span.start < spans[-1].end:  # a mark that combines across the boundary
+            span = Span(spans[-1].end, span.end)
+        if span:
+            spans.append(span)
+    return spans
 
 
 def _named(paragraphs: list[Paragraph], kind: str) -> str | None:
