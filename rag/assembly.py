@@ -18,7 +18,7 @@ from rag.records import Documents, Lines, decode_chunk, decode_document, encode_
 from rag.stores import FlatStore, VectorStore, WordStore
 from rag.stores.base import Floats
 
-__all__ = ["Contents", "Part", "Progress", "assemble", "read_part"]
+__all__ = ["Contents", "Part", "Progress", "assemble", "make_document", "read_part"]
 
 # Told how many chunks are encoded, and how many there are to encode.
 Progress = Callable[[int, int], None]
@@ -65,6 +65,23 @@ class Contents:
     words: WordStore
 
 
+def make_document(doc_id: str, text: str, sha256: str, *, remove_furniture: bool = True) -> Document:
+    """Clean a text and split it into sentences."""
+    found = read_structure(text, remove_furniture=remove_furniture)
+    return Document(
+        doc_id=doc_id,
+        text=text,
+        sha256=sha256,
+        title=found.title,
+        prose=found.prose,
+        sentences=found.sentences,
+        sentence_kinds=found.sentence_kinds,
+        author=found.author,
+        date=found.date,
+        language=found.language,
+    )
+
+
 def read_part(
     doc_id: str, text: str, sha256: str, config: Config, encoder: Encoder, known: dict[str, int] | None = None
 ) -> Part:
@@ -81,19 +98,7 @@ def read_part(
     Raises:
         FileError: the text holds nothing that could be quoted.
     """
-    found = read_structure(text, remove_furniture=config.chunk.remove_furniture)
-    document = Document(
-        doc_id=doc_id,
-        text=text,
-        sha256=sha256,
-        title=found.title,
-        prose=found.prose,
-        sentences=found.sentences,
-        sentence_kinds=found.sentence_kinds,
-        author=found.author,
-        date=found.date,
-        language=found.language,
-    )
+    document = make_document(doc_id, text, sha256, remove_furniture=config.chunk.remove_furniture)
     chunks = chunk_document(document, config.chunk, encoder)
     if not chunks:
         raise FileError(f"{doc_id}: no sentence found; expected text besides blanks, markup and link lists")

@@ -115,7 +115,9 @@ def find_candidates(
         place = (candidate.document.doc_id, candidate.span)
         if place not in best or candidate.score > best[place].score:
             best[place] = candidate
-    ranked = _compared(_sorted(best.values()), similarity, weights.similarity)
+    ranked = _sorted(best.values())
+    if weights.similarity:
+        ranked = _compared(ranked, similarity, weights.similarity)
     said = [(candidate, same_words(candidate.short)) for candidate in ranked if candidate.reading.score > 0]
     return [replace(candidate, n_support=_support(candidate, said)) for candidate in ranked]
 

@@ -17,7 +17,7 @@ from rag.config import ChunkConfig
 from rag.datatypes import Chunk, Document, Span
 from rag.encoder import Encoder
 
-__all__ = ["chunk_document", "count_tokens"]
+__all__ = ["chunk_document", "count_tokens", "whole_chunk"]
 
 
 @lru_cache(maxsize=1)
@@ -132,3 +132,9 @@ def _clip(breakpoints: tuple[tuple[int, int], ...], begin: int, end: int) -> tup
         right = (high - begin, r0 + (high - t0) if copied else r1)
         clipped += [point for point in (left, right) if not clipped or point != clipped[-1]]
     return tuple(clipped)
+
+
+def whole_chunk(document: Document) -> Chunk:
+    """All sentences of a document as one chunk of any length, for reading without retrieval."""
+    copy = join_search_copies(document.text, document.sentences)
+    return _chunk(document, 0, len(document.sentences), copy, 0, len(copy.text))

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from rag.abstention import Calibration, Decision
+from rag.assembly import make_document
 from rag.candidates import Candidate, find_candidates
+from rag.chunking import whole_chunk
 from rag.citation import cite, same_words
 from rag.config import Config
-from rag.datatypes import NOT_IN_SOURCES, Answer, Citation
+from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
 from rag.index import Index
@@ -63,6 +66,9 @@ class Pipeline:
         self.retriever = Retriever(index, encoder, config.retrieve)
         self.reader = reader or Reader(config.read)
         self.calibration = _calibration(index.path, self.reader)
+        self.reading_calibration = Calibration.load(
+            BUNDLED_READER / "calibration_reading.json", reader_id=self.reader.reader_id
+        )
 
     @classmethod
     def load(cls, index: str | Path = "index", *, config: Config | None = None) -> Pipeline:
@@ -104,6 +110,35 @@ class Pipeline:
         """
         started = time.perf_counter()
         considered = self.consider(question, documents=documents)
+        return self._answer(question, considered, top_k, started)
+
+    def read(self, question: str, texts: Mapping[str, str], *, top_k: int = 3) -> Answer:
+        """Answer from the given texts alone, each read whole; nothing is retrieved.
+
+        Args:
+            question: up to 2,000 characters.
+            texts: by doc_id.
+            top_k: most citations.
+
+        Raises:
+            QuestionError: empty, blank, too long or not text.
+        """
+        started = time.perf_counter()
+        cleaned = check_question(question)
+        documents = {
+            doc_id: make_document(doc_id, text, hashlib.sha256(text.encode()).hexdigest())
+            for doc_id, text in texts.items()
+        }
+        hits = [
+            Hit(place, whole_chunk(document), 0.0, 0.0, 0.0)
+            for place, document in enumerate(documents.values())
+            if document.sentences
+        ]
+        timings: dict[str, float] = {"prepare": time.perf_counter() - started}
+        considered = self._read_and_decide(cleaned, hits, timings, documents, self.reading_calibration)
+        return self._answer(question, considered, top_k, started)
+
+    def _answer(self, question: str, considered: Considered, top_k: int, started: float) -> Answer:
         timings = dict(considered.timings)
         with _timed(timings, "cite"):
             citations = self._citations(considered, top_k)
@@ -126,22 +161,29 @@ class Pipeline:
         timings: dict[str, float] = {}
         with _timed(timings, "retrieve"):
             hits = self.retriever.retrieve(cleaned, documents=documents)
-        return self._read_and_decide(cleaned, hits, timings)
+        return self._read_and_decide(cleaned, hits, timings, self.index.documents, self.calibration)
 
-    def _read_and_decide(self, question: str, hits: Sequence[Hit], timings: dict[str, float]) -> Considered:
+    def _read_and_decide(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        timings: dict[str, float],
+        documents: Mapping[str, Document],
+        calibration: Calibration,
+    ) -> Considered:
         with _timed(timings, "read"):
             readings = self.reader.read(question, [hit.chunk.text for hit in hits])
         with _timed(timings, "decide"):
             candidates = find_candidates(
-                self.index.documents,
+                documents,
                 hits,
                 readings,
                 partial(self.retriever.similarity, question),
                 max_quote_words=self.config.read.max_quote_words,
-                weights=self.calibration.rank,
+                weights=calibration.rank,
             )
             features = describe(question, candidates, hits, self.index.words)
-            decision = self.calibration.decide(features, self.config.decide)
+            decision = calibration.decide(features, self.config.decide)
         return Considered(question, tuple(candidates), tuple(hits), features, decision, timings)
 
     def _citations(self, considered: Considered, top_k: int) -> tuple[Citation, ...]:
