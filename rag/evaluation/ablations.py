@@ -12,8 +12,9 @@ from rag.evaluation.question_sets import Question, QuestionSet
 from rag.evaluation.ranking_run import MODES, differences
 from rag.evaluation.records import Record, chunk_rank, document_rank
 from rag.evaluation.run import DEPTH, AskedPipeline, ask_all
+from rag.retriever import Mode
 
-__all__ = ["CHUNK_SIZES", "ablate"]
+__all__ = ["CHUNK_SIZES", "ablate", "retrieval_rows"]
 
 CHUNK_SIZES = (60, 120, 180, 240)
 _Row = dict[str, list[float]]
@@ -38,38 +39,54 @@ def ablate(
     Returns:
         `rows` (a name and its figures) and `differences` against the default.
     """
-    answerable = [question for question in questions.questions if question.answerable]
-    rows: list[dict[str, Any]] = []
-    tests: list[dict[str, Any]] = []
-    ranked = {}
-    for mode in MODES:
-        note(f"retrieval alone: {mode}")
-        ranked[mode] = _retrieval(pipeline, answerable, mode)
-        rows.append({"name": f"{mode} alone, best passage", **_means(ranked[mode])})
-    for mode in ("bm25", "dense"):
-        kept = [name for name in ranked[mode] if name not in _WORDS]
-        tests += differences(
-            f"hybrid - {mode}", {n: ranked[mode][n] for n in kept}, {n: ranked["hybrid"][n] for n in kept}
-        )
+    note("retrieval alone")
+    ranked = _rank_modes(pipeline, [question for question in questions.questions if question.answerable])
+    rows, tests = _mode_rows(ranked)
     default = _reading(records)
     rows.append({"name": "hybrid + reader (default)", **_means(default)})
-    tests += differences(
-        "reader - best passage",
-        {"evidence@1": ranked["hybrid"]["evidence@1"]},
-        {"evidence@1": default["evidence@1"]},
-    )
+    tests += _differences("reader - best passage", ranked["hybrid"], default, ("evidence@1",))
     for name, config in _variants(pipeline.config):
         note(name)
         changed = _reading(ask_all(rebuild(config), questions))
         rows.append({"name": name, **_means(changed)})
-        kept = [metric for metric in default if metric not in _WORDS]
-        tests += differences(
-            f"{name} - default", {m: default[m] for m in kept}, {m: changed[m] for m in kept}
-        )
+        tests += _differences(f"{name} - default", default, changed)
     return {"rows": rows, "differences": tests}
 
 
-_WORDS = frozenset({"words shown"})
+def retrieval_rows(
+    pipeline: AskedPipeline, questions: Sequence[Question]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """BM25 alone, dense alone and both: figures of each, and the differences.
+
+    `evidence@1` is here whether the best passage holds the answer.
+
+    Args:
+        pipeline: its retriever is asked.
+        questions: answerable ones.
+    """
+    return _mode_rows(_rank_modes(pipeline, questions))
+
+
+def _mode_rows(ranked: Mapping[str, _Row]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    rows = [{"name": f"{mode} alone, best passage", **_means(row)} for mode, row in ranked.items()]
+    tests = [
+        test
+        for mode in ("bm25", "dense")
+        for test in _differences(f"hybrid - {mode}", ranked[mode], ranked["hybrid"])
+    ]
+    return rows, tests
+
+
+def _differences(
+    what: str, first: _Row, second: _Row, metrics: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    # How many words are shown is a cost, not a score.
+    kept = metrics or [name for name in first if name != "words shown"]
+    return differences(what, {name: first[name] for name in kept}, {name: second[name] for name in kept})
+
+
+def _rank_modes(pipeline: AskedPipeline, questions: Sequence[Question]) -> dict[str, _Row]:
+    return {mode: _retrieval(pipeline, questions, mode) for mode in MODES}
 
 
 def _variants(config: Config) -> list[tuple[str, Config]]:
@@ -82,7 +99,7 @@ def _variants(config: Config) -> list[tuple[str, Config]]:
     return out
 
 
-def _retrieval(pipeline: AskedPipeline, questions: Sequence[Question], mode: Any) -> _Row:
+def _retrieval(pipeline: AskedPipeline, questions: Sequence[Question], mode: Mode) -> _Row:
     out: _Row = {name: [] for name in ("recall@1", "recall@5", "mrr@10", "evidence@1", "words shown")}
     for question in questions:
         chunks = [hit.chunk for hit in pipeline.retriever.retrieve(question.text, DEPTH, mode=mode)]
@@ -104,6 +121,7 @@ def _reading(records: Sequence[Record]) -> _Row:
         "mrr@10": [1 / rank if rank is not None and rank <= 10 else 0.0 for rank in ranks],
         "evidence@1": [float(record.right) for record in asked],
         "f1": [record.candidate_f1 for record in asked],
+        "handled right": [float(record.stage is None) for record in records],
         "words shown": [float(quote_words(record.quote)) for record in asked],
     }
 

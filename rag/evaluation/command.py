@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--setting", choices=("reader", "open"), default="open",
         help="reader: each question with its own paragraph; open: retrieve first (default: open)",
     )  # fmt: skip
-    parser.add_argument("--out", default="eval", metavar="DIR", help="folder of the report (default: eval/)")
+    parser.add_argument("--out", metavar="DIR", help="folder of the report (default: eval/)")
     parser.add_argument("--questions", metavar="FILE", help="your own questions: question,answer,doc_id")
     parser.add_argument("--index", metavar="DIR", help="index that your own questions are about")
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare two report.json and stop")
@@ -57,13 +57,10 @@ def run(args: argparse.Namespace) -> int:
         RagError: whatever is wrong with data, index or models; the command line makes it status 2.
     """
     if args.compare:
-        from rag.evaluation.compare import compare_reports, format_comparison
-
-        print(format_comparison(compare_reports(*args.compare)))
-        return 0
+        return _compare(args)
     from rag.evaluation.report import write_report
 
-    folder = _writable(Path(args.out))
+    folder = _writable(Path(args.out or "eval"))
     runs = evaluate(args)
     text, problems = write_report(runs, folder, _command(args))
     print(text)
@@ -72,6 +69,18 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"report: {folder / 'report.md'}, {folder / 'report.json'}, {folder / 'errors.html'}", file=sys.stderr
     )
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from rag.evaluation.compare import compare_reports, format_comparison
+
+    found = compare_reports(*args.compare)
+    print(format_comparison(found))
+    if args.out:
+        path = _writable(Path(args.out)) / "compare.md"
+        path.write_text(format_comparison(found, shown=None), encoding="utf-8")
+        print(f"report: {path}", file=sys.stderr)
     return 0
 
 

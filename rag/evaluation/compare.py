@@ -141,5 +141,7 @@ def format_comparison(comparisons: Sequence[Mapping[str, Any]], shown: int | Non
                     format_table(heads, [[r["question"], r["before"], r["after"]] for r in kept]) + "\n"
                 )
             if len(kept) < len(rows):
-                parts.append(f"... and {len(rows) - len(kept)} more; compare.md in --out lists all.\n")
+                parts.append(
+                    f"... and {len(rows) - len(kept)} more; name a folder with --out for a list of all.\n"
+                )
     return "\n".join(parts)

@@ -21,6 +21,7 @@ from rag.evaluation.question_sets import QuestionSet, RankingSet
 from rag.evaluation.run import Setting
 from rag.index import Index
 from rag.pipeline import Pipeline
+from rag.progress import bar
 from rag.records import encode_chunk, encode_document
 from rag.retriever import Retriever
 
@@ -63,7 +64,11 @@ class RememberingEncoder:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if fresh:
-            made = self._encoder.encode_document(list(fresh.values()), progress)
+            # Here and not in each caller, because an index in memory is made without a word.
+            with bar("encoding", unit="text") as show:
+                made = self._encoder.encode_document(
+                    list(fresh.values()), progress or _counted(show, len(fresh))
+                )
             self._known.update(zip(fresh, made, strict=True))
             if self._cache:
                 _save(self._cache, self._encoder.encoder_id, self._known)
@@ -73,6 +78,18 @@ class RememberingEncoder:
         if self._question is None or self._question[0] != text:
             self._question = (text, self._encoder.encode_query(text))
         return self._question[1]
+
+
+def _counted(show: Progress, n_total: int) -> Callable[[int], None]:
+    """Batch sizes to what a bar is told: how many are done."""
+    n_done = 0
+
+    def add(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        show(n_done, n_total)
+
+    return add
 
 
 def _load(cache: Path, encoder_id: str) -> dict[str, Vectors]:
@@ -105,7 +122,6 @@ def set_pipeline(
     *,
     index: str | None = None,
     config: Config | None = None,
-    progress: Progress | None = None,
 ) -> Pipeline:
     """The pipeline for a question set.
 
@@ -116,7 +132,6 @@ def set_pipeline(
         encoder: makes the vectors of what is indexed in memory.
         index: folder of an index.
         config: settings; the defaults if None.
-        progress: told (n_done, n_total) chunks encoded.
 
     Raises:
         RagError: no such index or folder, a model that is missing, ...

@@ -11,6 +11,7 @@ from rag.evaluation.metrics import (
     SquadScores,
     aurc,
     auroc,
+    best_threshold,
     calibration_bins,
     calibration_error,
     evidence_at_k,
@@ -50,6 +51,7 @@ def summarize(records: Sequence[Record]) -> dict[str, Any]:
         **scores,
         "answerable_auroc": auroc(confidence, [record.answerable for record in records]),
         "answerable_auroc_by_kind": _auroc_by_kind(records),
+        **_by_score(records),
         **_ranking(records, asked),
         **_evidence(asked),
         "quote_words": _spread([quote_words(r.quote) for r in records if r.quote]),
@@ -75,6 +77,21 @@ def summarize(records: Sequence[Record]) -> dict[str, Any]:
         "latency_p50": percentile([r.timings["total"] for r in records if "total" in r.timings], 50),
         "latency_p95": percentile([r.timings["total"] for r in records if "total" in r.timings], 95),
     }
+
+
+def _by_score(records: Sequence[Record]) -> dict[str, float | None]:
+    """The same two figures from the first quote's raw score instead of the calibrated confidence.
+
+    In the reader setting that is span minus "no answer", which published figures are made from.
+    """
+    lowest = min((record.score for record in records if record.score is not None), default=0.0)
+    score = [lowest - 1.0 if record.score is None else record.score for record in records]
+    raw = [record.candidate_f1 for record in records]
+    answerable = [record.answerable for record in records]
+    best, _ = best_threshold(
+        raw, [record.short for record in records], answerable, [-value for value in score]
+    )
+    return {"score_best_f1": best, "score_auroc": auroc(score, answerable)}
 
 
 def _ranking(records: Sequence[Record], asked: Sequence[Record]) -> dict[str, float | None]:

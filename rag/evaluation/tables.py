@@ -20,6 +20,8 @@ _MAIN = (
     ("best F1 threshold (probability of no answer)", "best_f1_thresh", "number"),
     ("F1 of answerable questions, never refused", "answerable_only_f1", "percent"),
     ("answerable AUROC", "answerable_auroc", "number"),
+    ("best F1 by the raw score", "score_best_f1", "percent"),
+    ("answerable AUROC by the raw score", "score_auroc", "number"),
     ("quote 1 holds the answer (evidence@1)", "evidence@1", "share"),
     ("evidence@3", "evidence@3", "share"),
     ("evidence@5", "evidence@5", "share"),
