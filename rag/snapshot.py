@@ -92,7 +92,7 @@ class Index:
         if not texts:
             raise SourceError("no text to index; expected at least one, by doc_id")
         parts = [
-            read_part(doc_id, text, hashlib.sha256(text.encode()).hexdigest(), config, encoder)
+            read_part(doc_id, text, hashlib.sha256(_utf8(doc_id, text)).hexdigest(), config, encoder)
             for doc_id, text in sorted(texts.items())
         ]
         made = assemble(parts, encoder)
@@ -218,6 +218,16 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
     if misfit:
         raise IndexDamaged(f"index {str(root)!r}: {misfit}; {again}")
     return index
+
+
+def _utf8(doc_id: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"{doc_id!r}: half of a surrogate pair at character {error.start}; expected text that can be "
+            "written as UTF-8"
+        ) from error
 
 
 def _misfit(index: Index) -> str | None:

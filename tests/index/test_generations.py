@@ -311,3 +311,68 @@ def test_a_reader_looks_again_when_its_generation_went_away(
 
     monkeypatch.setattr(generations, "_read", sleep_through_two_commits)
     assert read_generation(tmp_path).name == "gen-000003"
+
+
+# Commits in a forked child that kills itself just before its n-th call to the file system, for every n.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from rag import generations
+from rag.generations import read_generation, writing
+
+root, old, new = Path(sys.argv[1]), {"a": b"old" * 9, "b": b"old"}, {"a": b"new" * 9, "c": b"new"}
+
+def commit(files):
+    with writing(root) as writer:
+        writer.commit(files, {})
+
+def kill_before(n):
+    calls = iter(range(n))
+    for name in ("open", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "ftruncate", "close"):
+        def call(*args, real=getattr(os, name), **kwargs):
+            if next(calls, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+        setattr(os, name, call)
+
+seen, finished, n = [], False, 0
+while not finished:
+    if sys.argv[2] == "again":
+        commit(old)
+    child = os.fork()
+    if child == 0:
+        kill_before(n)
+        commit(new)
+        os._exit(0)
+    finished = os.waitpid(child, 0)[1] == 0
+    try:
+        found = read_generation(root).files
+        seen.append({str(old): "old", str(new): "new"}[str(found)])
+    except generations.IndexMissing:
+        seen.append("none")
+        assert not list(root.glob("CURRENT"))
+    if sys.argv[2] == "first":
+        # Whatever the killed one left, the next one can begin on it; then from nothing again.
+        commit(new)
+        for path in sorted(root.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    n += 1
+print(*seen)
+"""
+
+
+@pytest.mark.parametrize(("kind", "before"), [("again", "old"), ("first", "none")])
+def test_killed_before_every_single_call(tmp_path: Path, kind: str, before: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "index"), kind],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = done.stdout.split()
+    # Old until the one replacement of CURRENT, new from then on; never anything else.
+    switch = seen.index("new")
+    assert switch >= 15
+    assert seen == [before] * switch + ["new"] * (len(seen) - switch)

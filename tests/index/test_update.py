@@ -398,6 +398,8 @@ def test_an_index_in_memory_equals_one_on_disk(
     assert memory.path is None
     with pytest.raises(SourceError):
         Index.from_texts({}, config=Config(), encoder=encoder)
+    with pytest.raises(SourceError, match="'a': half of a surrogate pair at character 3"):
+        Index.from_texts({"a": "bad\ud800"}, config=Config(), encoder=encoder)
 
 
 def test_records_by_place(update: Update, load: Load) -> None:
