@@ -15,6 +15,8 @@ __all__ = ["FEATURES", "describe"]
 
 FEATURES = (
     "reader",
+    "answerable",
+    "answerable_top",
     "margin",
     "support",
     "similarity",
@@ -42,12 +44,13 @@ def describe(
         words: gives each word's weight in this corpus.
 
     Returns:
-        One number a name of `FEATURES`: `reader`, span minus null logit; `margin`, its lead over the
-        best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
-        `similarity`, cosine of the question and the quote; `dense`, `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score;
-        `coverage`, `quote_coverage`, weight of the question's words found in chunk and in quote,
-        0 to 1; `names`, share of the question's names and numbers found in chunk or title; `rank`,
-        log of 1 + the chunk's place among the hits.
+        One number a name of `FEATURES`: `reader`, span minus null logit; `answerable`,
+        `answerable_top`, the reader's second head on its chunk and on any chunk; `margin`, its lead over
+        the best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
+        `similarity`, cosine of question and quote; `dense`, `dense_top`, cosine of its chunk and of the
+        best chunk; `bm25`, log of 1 + raw score; `coverage`, `quote_coverage`, weight of the question's
+        words found in chunk and in quote, 0 to 1; `names`, share of the question's names and numbers
+        found in chunk or title; `rank`, log of 1 + the chunk's place among the hits.
     """
     if not candidates:
         return None
@@ -58,6 +61,8 @@ def describe(
     rank = next((place for place, hit in enumerate(hits) if hit.chunk_idx == best.hit.chunk_idx), len(hits))
     return {
         "reader": max(-20.0, min(20.0, best.reading.score)),
+        "answerable": best.reading.answerable,
+        "answerable_top": max(c.reading.answerable for c in candidates),
         "margin": best.score - _next_score(candidates),
         "support": math.log1p(best.n_support),
         "similarity": best.similarity,

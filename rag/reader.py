@@ -9,7 +9,7 @@ over one passage, so spans of different passages compare (Clark & Gardner 2018, 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Reading:
         score: start logit plus end logit minus those of "no answer" in the same window;
             above 0 the reader prefers the span. Comparable across passages.
         logit: start logit plus end logit alone.
+        answerable: logit of the reader's second head, that its window answers at all; 0 where
+            the reader has no such head.
     """
 
     passage: int
@@ -50,6 +52,7 @@ class Reading:
     end: int
     score: float
     logit: float
+    answerable: float = 0.0
 
 
 class Reader:
@@ -68,6 +71,7 @@ class Reader:
         self.card = self._check()
         self._session: Any = None
         self._tokenizer: Any = None
+        self._whole_tokenizer: Any = None
 
     @property
     def reader_id(self) -> str:
@@ -89,15 +93,16 @@ class Reader:
         found: list[Reading] = []
         for begin in range(0, len(windows), BATCH_WINDOWS):
             batch = windows[begin : begin + BATCH_WINDOWS]
-            starts, ends = self._run([encoding for _, encoding in batch])
+            starts, ends, answerable = self._run([encoding for _, encoding in batch])
             for row, (passage, encoding) in enumerate(batch):
-                found.extend(self._spans(passage, encoding, starts[row], ends[row], n_best))
+                for start, end, logit, null in self._spans(encoding, starts[row], ends[row], n_best):
+                    found.append(Reading(passage, start, end, logit - null, logit, float(answerable[row])))
         return _best_of_each(found, n_best)
 
     def _windows(self, question: str, passages: Sequence[str]) -> list[tuple[int, Any]]:
         """(passage, encoding) of each window, like lengths side by side so that batches pad little."""
         tokenizer = self._load_tokenizer()
-        cut = tokenizer.encode(question, add_special_tokens=False)
+        cut = self._whole_tokenizer.encode(question, add_special_tokens=False)
         if len(cut.ids) > MAX_QUESTION_TOKENS:
             question = question[: cut.offsets[MAX_QUESTION_TOKENS - 1][1]]
         pairs = [(question, passage) for passage in passages]
@@ -109,8 +114,8 @@ class Reader:
         ]
         return sorted(windows, key=lambda item: sum(item[1].attention_mask))
 
-    def _run(self, encodings: list[Any]) -> tuple[Floats, Floats]:
-        """Start and end logits, float32, (n_windows, n_tokens), of one padded batch."""
+    def _run(self, encodings: list[Any]) -> tuple[Floats, Floats, Floats]:
+        """One padded batch: start and end logits, (n_windows, n_tokens), answerable, (n_windows,)."""
         longest = max(len(encoding.ids) for encoding in encodings)
         ids = np.zeros((3, len(encodings), longest), dtype=np.int64)
         for row, encoding in enumerate(encodings):
@@ -119,32 +124,31 @@ class Reader:
             ids[1, row, :n] = 1
             ids[2, row, :n] = encoding.type_ids
         session = self._load_session()
-        names = {entry.name for entry in session.get_inputs()}
         feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), ids, strict=True))
-        starts, ends = session.run(
-            ["start_logits", "end_logits"], {name: value for name, value in feed.items() if name in names}
+        given = {entry.name for entry in session.get_inputs()}
+        made = [entry.name for entry in session.get_outputs()]
+        outputs = dict(
+            zip(made, session.run(made, {n: v for n, v in feed.items() if n in given}), strict=True)
         )
-        return starts.astype(np.float32), ends.astype(np.float32)
+        answerable = outputs.get("answerable", np.zeros(len(encodings), dtype=np.float32))
+        return outputs["start_logits"], outputs["end_logits"], answerable
 
-    def _spans(self, passage: int, encoding: Any, start: Floats, end: Floats, n_best: int) -> list[Reading]:
-        """The best spans of one window, at most `max_answer_tokens` long."""
-        inside = np.array([which == 1 for which in encoding.sequence_ids])
-        tokens = np.flatnonzero(inside)
+    def _spans(
+        self, encoding: Any, start: Floats, end: Floats, n_best: int
+    ) -> Iterator[tuple[int, int, float, float]]:
+        """(start, end, logit, null logit) of the best spans of one window."""
+        tokens = np.array([at for at, which in enumerate(encoding.sequence_ids) if which == 1])
         null = float(start[0] + end[0])
         sums = start[tokens][:, None] + end[tokens][None, :]
         length = np.arange(len(tokens))[None, :] - np.arange(len(tokens))[:, None]
         sums[(length < 0) | (length >= self._config.max_answer_tokens)] = -np.inf
         flat = sums.ravel()
         n = min(n_best * 3, flat.size)
-        spans = []
         for place in np.argpartition(-flat, n - 1)[:n]:
-            if not np.isfinite(flat[place]):
-                continue
-            first, last = divmod(int(place), len(tokens))
-            begin, stop = encoding.offsets[tokens[first]][0], encoding.offsets[tokens[last]][1]
-            logit = float(flat[place])
-            spans.append(Reading(passage, begin, stop, logit - null, logit))
-        return spans
+            if np.isfinite(flat[place]):
+                first, last = divmod(int(place), len(tokens))
+                begin, stop = encoding.offsets[tokens[first]][0], encoding.offsets[tokens[last]][1]
+                yield begin, stop, float(flat[place]), null
 
     def _check(self) -> dict[str, Any]:
         path = self._folder / "reader.json"
@@ -173,6 +177,9 @@ class Reader:
             check_sha256(self._folder / "tokenizer.json", self.card["files"]["tokenizer.json"]["sha256"])
             tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
             tokenizer.no_padding()
+            # "only_second" can't cut a text that stands alone, so questions are counted by another one.
+            self._whole_tokenizer = Tokenizer.from_str(tokenizer.to_str())
+            self._whole_tokenizer.no_truncation()
             tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")
             self._tokenizer = tokenizer
         return self._tokenizer
