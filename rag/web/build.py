@@ -9,7 +9,9 @@ from typing import Any
 
 import gradio as gr
 
+from rag.web.adding import REFRESH, add_widgets, removable
 from rag.web.frame import head_html, save_html, section_html
+from rag.web.library import Library
 from rag.web.options import LIMITS
 from rag.web.page import Messages, Page
 from rag.web.program import asking
@@ -17,7 +19,6 @@ from rag.web.strings import LANGUAGES, Strings, strings
 
 __all__ = ["build", "resource"]
 
-_REFRESH = "() => { window.dispatchEvent(new Event('insources-refresh')); }"
 _FOCUS = "() => { document.querySelector('#question textarea')?.focus(); }"
 
 
@@ -26,7 +27,7 @@ def resource(name: str) -> str:
     return (resources.files("rag.web") / "static" / name).read_text(encoding="utf-8")
 
 
-def build(page: Page, library: Any = None) -> gr.Blocks:
+def build(page: Page, library: Library | None = None) -> gr.Blocks:
     """The whole page.
 
     Args:
@@ -34,14 +35,17 @@ def build(page: Page, library: Any = None) -> gr.Blocks:
         library: where added documents go; None where nobody may add any.
     """
     _component()
-    with gr.Blocks(title="insources", fill_height=True, fill_width=True, analytics_enabled=False) as demo:
+    with gr.Blocks(
+        title="insources",
+        fill_height=True,
+        fill_width=True,
+        analytics_enabled=False,
+        delete_cache=(600, 3600),
+    ) as demo:
         frame = _Frame(strings("en"))
         with gr.Sidebar(open=False, width=340, elem_id="side"):
             documents = _document_widgets(frame, page)
-            if library is not None:
-                from rag.web.adding import add_widgets
-
-                add_widgets(frame, page, library, documents)
+            added = add_widgets(frame, page, library, documents) if library is not None else None
             frame.html(save_html, elem_id="save")
             language = gr.Dropdown(
                 [(name, code) for code, name in LANGUAGES.items()],
@@ -70,6 +74,15 @@ def build(page: Page, library: Any = None) -> gr.Blocks:
                 )
         _connect_asking(page, chat, question, send, new, documents)
         _connect_language(demo, page, frame, chat, question, documents, language)
+        if library is not None:
+            held = library
+
+            def fill() -> Any:
+                return gr.update(choices=removable(held), value=[])
+
+            demo.load(
+                fill, None, added, api_name="load_added", api_visibility="private", show_progress="hidden"
+            )
         gr.api(
             asking(page.service),
             api_name="ask",
@@ -238,7 +251,7 @@ def _connect_language(
         api_name="load",
         api_visibility="private",
         show_progress="hidden",
-    ).then(None, js=_REFRESH)
+    ).then(None, js=REFRESH)
     language.input(
         speak,
         language,
@@ -246,7 +259,7 @@ def _connect_language(
         api_name="speak",
         api_visibility="private",
         show_progress="hidden",
-    ).then(None, js=_REFRESH)
+    ).then(None, js=REFRESH)
 
 
 def to_chat(messages: Messages) -> list[dict[str, Any]]:

@@ -150,8 +150,9 @@ class Guard:
             return 413, f"the request has {length} bytes; at most {limit} are accepted"
         if path.rstrip("/") == _UPLOAD and self.config.upload_dir is not None:
             free = shutil.disk_usage(self.config.upload_dir).free
-            if free < self.config.limits.free_disk:
-                return 507, "the disk is nearly full; no documents can be added"
+            waiting = sum(p.stat().st_size for p in self.config.upload_dir.rglob("*") if p.is_file())
+            if free < self.config.limits.free_disk or waiting > self.config.limits.waiting:
+                return 507, "there is no room for more documents at the moment"
         return None
 
     def _limit(self, path: str) -> int:

@@ -5,6 +5,7 @@ Gradio's defaults suit a demo on somebody else's computer; these suit a person's
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ConfigError, OptionalDependencyError
+from rag.web.library import Library, Rebuild, rebuild
 from rag.web.options import LIMITS, ServeOptions, is_loopback
 from rag.web.service import PipelineLike, Service
 from rag.web.sweep import Sweeper
@@ -56,12 +58,13 @@ class Server:
         shutil.rmtree(self.temporary, ignore_errors=True)
 
 
-def start(options: ServeOptions, pipeline: PipelineLike | None = None) -> Server:
+def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Rebuild = rebuild) -> Server:
     """Serve in the background. The command and the tests both come through here.
 
     Args:
         options: checked settings.
         pipeline: answers the questions; None opens `options.index`.
+        make: builds the index again when documents are added.
 
     Raises:
         ConfigError: a port in use, an address that can't be had, a bad password file.
@@ -79,7 +82,7 @@ def start(options: ServeOptions, pipeline: PipelineLike | None = None) -> Server
 
         pipeline = open_pipeline(options.index)
     service = Service(pipeline)
-    demo = _demo(options, service)
+    demo = _demo(options, service, _library(options, service, temporary, make))
     demo.queue(api_open=False, max_size=LIMITS.queue, default_concurrency_limit=LIMITS.workers)
     demo.launch(**_launch_settings(options, temporary, check))
     if options.mcp and not demo.mcp_server:
@@ -134,7 +137,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _demo(options: ServeOptions, service: Service) -> Any:
+def _demo(options: ServeOptions, service: Service, library: Library | None) -> Any:
     from rag.web.build import build
     from rag.web.feedback import Feedback
     from rag.web.page import Page
@@ -145,9 +148,19 @@ def _demo(options: ServeOptions, service: Service) -> Any:
         service,
         Conversations(data / "conversations" if options.save_history else None),
         cookie_name(options),
-        Feedback(data / "feedback.jsonl") if options.feedback else None,
+        Feedback(data) if options.feedback else None,
     )
-    return build(page)
+    return build(page, library)
+
+
+def _library(options: ServeOptions, service: Service, temporary: Path, make: Rebuild) -> Library | None:
+    """Added documents, kept apart for each index that they are added to."""
+    if not options.uploads_on:
+        return None
+    from rag.corpus import FORMATS
+
+    name = hashlib.sha256(str(Path(options.index).resolve()).encode()).hexdigest()[:12]
+    return Library(options.data_dir / f"library-{name}", service, temporary, FORMATS, make)
 
 
 def cookie_name(options: ServeOptions) -> str:

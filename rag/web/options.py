@@ -23,6 +23,7 @@ class Limits:
         file: bytes of one uploaded file.
         files: uploaded documents kept in all.
         free_disk: bytes that must stay free for an upload to be taken.
+        waiting: bytes of uploads that may lie about before they are added.
         turns: exchanges kept in one conversation; older ones leave.
         conversations: conversations kept in memory.
         queue: questions that may wait.
@@ -37,6 +38,7 @@ class Limits:
     file: int = 20_000_000
     files: int = 500
     free_disk: int = 500_000_000
+    waiting: int = 1_000_000_000
     turns: int = 100
     conversations: int = 200
     queue: int = 32

@@ -170,6 +170,6 @@ class Page:
             return {"error": s("problem")}
         try:
             noted = self._feedback.add(turn, kind)
-        except OSError:
+        except (OSError, ValueError, KeyError):
             return {"error": f"{s('problem')} ({report()})"}
         return {"ok": True} if noted else {"error": s("problem")}

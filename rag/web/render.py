@@ -85,7 +85,12 @@ def _found(turn: Turn, answer: Answer, s: Strings, feedback: bool) -> str:
         tag(
             "figure",
             tag("blockquote", *_quote(first), class_="quote", dir="auto"),
-            tag("figcaption", *chips, class_="cites"),
+            tag(
+                "figcaption",
+                *chips,
+                tag("span", s("same_words"), class_="agree") if same else None,
+                class_="cites",
+            ),
         ),
         folded,
         _caption(turn, answer, s),

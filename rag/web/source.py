@@ -77,8 +77,8 @@ class Sources:
         document = index.documents.get(doc_id)
         note = None
         if isinstance(sha, str) and (document is None or document.sha256 != sha):
+            note = "removed" if document is None else "replaced"
             document = self._service.archive.get(doc_id, sha)
-            note = "replaced"
             if document is None:
                 return {"error": "gone"}
         if document is None:

@@ -31,8 +31,10 @@ class Strings:
         return f"{n:,}".replace(",", self.table["thousands"])
 
     def percent(self, share: float) -> str:
-        """A share from 0 to 1; never rounded up to a certainty that nobody has."""
+        """A share from 0 to 1; never rounded to a certainty that nobody has."""
         shown = round(share * 100)
+        if shown == 0:
+            return self("under", n=self("percent", n=1))
         return self("percent", n=min(shown, 99) if share < 1 else shown)
 
 

@@ -63,7 +63,10 @@ class FakePipeline:
 
     @classmethod
     def over_folder(cls, folder: Path, **settings: object) -> FakePipeline:
-        texts = {path.name: path.read_bytes().decode() for path in sorted(folder.glob("*.txt"))}
+        files = [
+            p for p in sorted(folder.rglob("*")) if p.suffix in (".txt", ".md") and p.name != "README.md"
+        ]
+        texts = {p.relative_to(folder).as_posix(): p.read_bytes().decode() for p in files}
         return cls(texts, roots=(str(folder),), **settings)  # type: ignore[arg-type]
 
     def ask(

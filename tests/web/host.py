@@ -9,6 +9,7 @@ import json
 import logging
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ from rag.web.launch import Server, start
 from rag.web.options import ServeOptions
 
 servers: dict[int, Server] = {}
+
+
+def make(documents: Path, index: Path, progress: Any) -> tuple[FakePipeline, list[tuple[str, str]]]:
+    progress(1, 2)
+    time.sleep(0.2)
+    bad = [(p.relative_to(documents).as_posix(), "made to fail") for p in documents.rglob("unindexable*")]
+    return FakePipeline.over_folder(documents), bad
 
 
 def do(order: dict[str, Any]) -> dict[str, Any]:

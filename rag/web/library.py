@@ -1,0 +1,244 @@
+"""Documents that people add through the page: a folder and an index of their own.
+
+The index that the server was started with is never written to. The first added document
+makes a copy beside it, which holds the same documents under the same names and the added
+ones under `added/`; each change builds the next generation and then swaps it in whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rag.errors import FileError, RagError
+from rag.web.markup import plain
+from rag.web.options import LIMITS
+from rag.web.service import PipelineLike, Service, report
+from rag.web.source import locate
+
+__all__ = ["ADDED", "Library", "Rebuild", "Result", "safe_name"]
+
+ADDED = "added/"
+
+Progress = Callable[[int, int], None]
+# Folder of documents, folder of the index, progress -> the new pipeline and (doc_id, message) of
+# files that could not be read.
+Rebuild = Callable[[Path, Path, Progress], tuple[PipelineLike, list[tuple[str, str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one file.
+
+    Attributes:
+        name: as the person knows it.
+        key: which message of the string table says so.
+        values: what the message names.
+    """
+
+    name: str
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether it went as wished."""
+        return self.key in ("result_ok", "result_replaced", "result_same", "result_removed")
+
+
+def safe_name(name: str) -> str:
+    """A file name without folders, hidden marks, controls or anything that turns text round.
+
+    >>> safe_name("../../.etc/pass\\u202ewd.txt")
+    'passwd.txt'
+    """
+    base = "".join(c for c in re.split(r"[/\\]", name)[-1] if plain(c) == c)
+    stem, dot, suffix = base.strip().lstrip(".").rpartition(".")
+    stem = stem if dot else suffix
+    stem = stem.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").strip() or "document"
+    return f"{stem}.{suffix[:10].lower()}" if dot else stem
+
+
+def rebuild(documents: Path, index: Path, progress: Progress) -> tuple[PipelineLike, list[tuple[str, str]]]:
+    """Mirror a folder into an index and open it: what `rag index` does."""
+    from rag.config import Config
+    from rag.encoder import load_encoder
+    from rag.index import update_index
+    from rag.pipeline import Pipeline
+
+    config = Config()
+    encoder = load_encoder(config.encoder)
+    done = update_index([documents], index, config=config, encoder=encoder, progress=progress)
+    return Pipeline.load(index, config=config), done.failed
+
+
+class Library:
+    """Adds documents to what is asked, and removes them again.
+
+    Args:
+        folder: where documents and index are kept.
+        service: whose pipeline is swapped.
+        temporary: the only folder that uploads may come from.
+        suffixes: kinds of files that can be read.
+        make: builds and opens the index.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        service: Service,
+        temporary: Path,
+        suffixes: Iterable[str],
+        make: Rebuild = rebuild,
+    ) -> None:
+        self._folder, self._documents, self._index = folder, folder / "documents", folder / "index"
+        self._service, self._temporary = service, temporary.resolve()
+        self._base = service.pipeline
+        self._make = make
+        self._busy = threading.Lock()
+        self.suffixes = sorted(suffixes)
+        if self.added():
+            self._swap(lambda done, total: None)
+
+    def added(self) -> list[str]:
+        """doc_ids of the added documents."""
+        held = self._documents / ADDED
+        return sorted(f"{ADDED}{p.name}" for p in held.iterdir() if p.is_file()) if held.is_dir() else []
+
+    def add(self, uploads: Iterable[str], progress: Progress) -> list[Result]:
+        """Add files and swap the index; one bad file never stops the others.
+
+        Args:
+            uploads: paths of uploaded files; they are removed afterwards.
+            progress: told (n_done, n_total) chunks.
+        """
+        paths = [Path(path) for path in uploads]
+        if not self._busy.acquire(blocking=False):
+            return [Result("", "result_busy")]
+        try:
+            results, used = [], set[str]()
+            for path in paths:
+                results.append(self._take(path, used))
+            if any(r.key in ("result_ok", "result_replaced") for r in results):
+                failed = dict(self._swap(progress))
+                results = [self._checked(result, failed) for result in results]
+            return results
+        except (RagError, OSError) as error:
+            return [self._went_wrong(error)]
+        finally:
+            self._busy.release()
+            for path in paths:
+                if self._is_upload(path):
+                    path.unlink(missing_ok=True)
+
+    def remove(self, doc_ids: Iterable[str], progress: Progress) -> list[Result]:
+        """Remove added documents and swap the index."""
+        if not self._busy.acquire(blocking=False):
+            return [Result("", "result_busy")]
+        try:
+            wanted = [doc_id for doc_id in self.added() if doc_id in set(doc_ids)]
+            for doc_id in wanted:
+                (self._documents / doc_id).unlink(missing_ok=True)
+            if wanted:
+                self._swap(progress)
+            return [Result(doc_id.removeprefix(ADDED), "result_removed") for doc_id in wanted]
+        except (RagError, OSError) as error:
+            return [self._went_wrong(error)]
+        finally:
+            self._busy.release()
+
+    def _is_upload(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self._temporary) and path.is_file() and not path.is_symlink()
+
+    def _take(self, path: Path, used: set[str]) -> Result:
+        """Copy an upload into the library, if it can be read."""
+        from rag.corpus import SourceFile, read_file
+
+        shown = plain(path.name)[:200]
+        name = safe_name(path.name)
+        if not self._is_upload(path):
+            return Result(shown, "result_failed", {"reason": "?"})
+        if Path(name).suffix not in self.suffixes:
+            return Result(shown, "wrong_type", {"kinds": ", ".join(self.suffixes)})
+        if path.stat().st_size > LIMITS.file:
+            return Result(shown, "too_large", {"mb": LIMITS.file // 1_000_000})
+        added = self.added()
+        if ADDED + name not in added and len(added) >= LIMITS.files:
+            return Result(shown, "too_many", {"n": LIMITS.files})
+        try:
+            read_file(SourceFile(name, path))
+        except FileError as error:
+            reason = plain(str(error)).removeprefix(f"{name}: ")
+            return Result(shown, "result_failed", {"reason": reason})
+        # Folders come without their structure: two files of one name are two documents.
+        stem, suffix, number = Path(name).stem, Path(name).suffix, 1
+        while name in used:
+            number += 1
+            name = f"{stem} ({number}){suffix}"
+        used.add(name)
+        target = self._documents / ADDED / name
+        known = target.exists()
+        if known and _digest(target) == _digest(path):
+            return Result(name, "result_same")
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._folder / f".{name}.tmp"
+        shutil.copyfile(path, temporary)
+        os.replace(temporary, target)
+        return Result(name, "result_replaced" if known else "result_ok")
+
+    def _checked(self, result: Result, failed: dict[str, str]) -> Result:
+        """A result after indexing; what could not be indexed isn't kept."""
+        doc_id = ADDED + result.name
+        if not result.good or doc_id not in failed:
+            return result
+        (self._documents / doc_id).unlink(missing_ok=True)
+        return Result(result.name, "result_failed", {"reason": plain(failed[doc_id])})
+
+    def _swap(self, progress: Progress) -> list[tuple[str, str]]:
+        """Build the next index and let the service answer from it."""
+        self._mirror_base()
+        if not self._index.exists() and (path := getattr(self._base.index, "path", None)):
+            # Vectors of the documents that are there already needn't be made again.
+            shutil.copytree(path, self._index)
+        pipeline, failed = self._make(self._documents, self._index, progress)
+        self._service.pipeline = pipeline
+        return failed
+
+    def _mirror_base(self) -> None:
+        """The documents that the server was started with, under the names they have."""
+        index = self._base.index
+        wanted = set(index.documents)
+        for path in list(self._documents.rglob("*")):
+            doc_id = path.relative_to(self._documents).as_posix()
+            if path.is_file() and not doc_id.startswith(ADDED) and doc_id not in wanted:
+                path.unlink()
+        for doc_id, document in index.documents.items():
+            target = self._documents / doc_id
+            if doc_id.startswith(ADDED) or (target.exists() and _digest(target) == document.sha256):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.unlink(missing_ok=True)
+            source = locate(index, doc_id)
+            if source is not None and source.is_file() and _digest(source) == document.sha256:
+                shutil.copyfile(source, target)
+            else:
+                target.write_bytes(document.text.encode("utf-8"))
+
+    def _went_wrong(self, error: Exception) -> Result:
+        with suppress(OSError):
+            for path in self._folder.glob(".*.tmp"):
+                path.unlink()
+        return Result("", "result_failed", {"reason": f"{type(error).__name__} {report()}"})
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
