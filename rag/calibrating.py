@@ -147,7 +147,7 @@ def save(calibration: Calibration, path: Path) -> None:
 def calibrate_command(questions: str, index: str | None) -> int:
     """`rag calibrate QUESTIONS`: fit to the user's own corpus and write `calibration.json` into its index."""
     from rag.asking import default_index, open_pipeline
-    from rag.evaluation.datasets import load_questions
+    from rag.evaluation.own_questions import load_questions
 
     pipeline = open_pipeline(index)
     examples = examples_of(pipeline, load_questions(Path(questions)))

@@ -76,14 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     careful.add_argument("--max-risk", type=float, default=None, help="accept this share of wrong answers")
     ask.set_defaults(run=_ask)
 
-    from rag.evaluation import command as evaluation
+    import rag.evaluation.command as evaluation
 
     evaluate = commands.add_parser("eval", help="measure, offline")
     evaluation.add_arguments(evaluate)
     evaluate.set_defaults(run=evaluation.run)
 
     serve = commands.add_parser("serve", help="open the web chat")
-    from rag.web import command as web
+    import rag.web.command as web
 
     web.add_arguments(serve)
     serve.set_defaults(run=web.run)

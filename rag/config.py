@@ -135,13 +135,18 @@ class Config:
             ConfigError: a group or setting that does not exist, or a bad value.
         """
         parts: dict[str, Any] = {}
-        known = {f.name: f.default_factory for f in dataclasses.fields(cls)}
+        groups: dict[str, Any] = {
+            "chunk": ChunkConfig,
+            "encoder": EncoderConfig,
+            "retrieve": RetrieveConfig,
+            "read": ReadConfig,
+            "decide": DecideConfig,
+        }
         for name, value in data.items():
-            factory = known.get(name)
-            if factory is None:
-                raise ConfigError(f"unknown group of settings {name!r}; expected one of {sorted(known)}")
+            if name not in groups:
+                raise ConfigError(f"unknown group of settings {name!r}; expected one of {sorted(groups)}")
             try:
-                parts[name] = factory(**value)  # type: ignore[call-arg,misc]
+                parts[name] = groups[name](**value)
             except TypeError as error:
                 raise ConfigError(f"bad settings in {name!r}: {error}") from error
         return cls(**parts)

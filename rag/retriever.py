@@ -136,7 +136,8 @@ def _z(scores: Floats) -> Floats:
     spread = float(scores.std())
     if spread < 1e-6:
         return np.zeros_like(scores)
-    return (scores - scores.mean()) / spread
+    standard: Floats = (scores - scores.mean()) / spread
+    return standard
 
 
 def _top(scores: Floats, k: int) -> list[int]:
