@@ -41,7 +41,7 @@ class RankWeights:
         name_only: added where the span stands in a heading, a title or a caption.
     """
 
-    retrieval: float = 1.0
+    retrieval: float = 10.0
     similarity: float = 12.0
     name_only: float = -4.0
 

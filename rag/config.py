@@ -59,12 +59,12 @@ class RetrieveConfig:
     Attributes:
         candidates: chunks that each of dense and BM25 offers.
         k: chunks that go on to the reader.
-        dense_weight: share of the dense score in the fused one, 0 to 1.
+        dense_weight: share of the cosine in the fused score, 0 to 1; the rest is BM25's.
     """
 
     candidates: int = 50
     k: int = 8
-    dense_weight: float = 0.6
+    dense_weight: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.dense_weight <= 1.0:

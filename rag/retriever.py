@@ -1,8 +1,9 @@
 """Question to chunks: dense and BM25 together, both raw scores kept.
 
-The two rankings are joined as a weighted sum of z-scores over the pooled candidates (Fox & Shaw
-1994, CombSUM, with the normalisation of Lee 1997). A fused score only orders; the decision to
-answer reads the raw cosine and BM25, because a rank has no absolute meaning.
+The fused score is a weighted sum of the cosine and of BM25 as a share of what the question's words
+could score at most (theoretical bounds instead of observed ones: Bruch, Gai & Ingber, TOIS 2023,
+2210.11934). Both are absolute, so that the fused score compares between questions, which a rank or a
+z-score does not; the decision to answer needs that.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Hit:
         chunk: the chunk.
         dense: cosine of question and chunk, -1 to 1.
         bm25: raw BM25 score, 0 or more.
-        score: what the hits are ordered by; higher is better; comparable within one question only.
+        score: what the hits are ordered by; higher is better.
     """
 
     chunk_idx: int
@@ -89,7 +90,7 @@ class Retriever:
             dense_top.update(self._dense(vector, len(missing), only))
         idx = np.array(sorted(candidates), dtype=np.int64)
         dense = np.array([dense_top[int(i)] for i in idx], dtype=np.float32)
-        score = self._fuse(mode, dense, bm25[idx])
+        score = self._fuse(mode, dense, bm25[idx] / self._index.words.ceiling(question))
         # Ties go to the earlier chunk, so that the order never depends on the machine.
         order = np.lexsort((idx, -score))[:k]
         return [
@@ -128,16 +129,8 @@ class Retriever:
         if mode == "bm25":
             return bm25
         weight = self._config.dense_weight
-        return weight * _z(dense) + (1 - weight) * _z(bm25)
-
-
-def _z(scores: Floats) -> Floats:
-    """Scores less their mean, over their standard deviation; all zero where they are all alike."""
-    spread = float(scores.std())
-    if spread < 1e-6:
-        return np.zeros_like(scores)
-    standard: Floats = (scores - scores.mean()) / spread
-    return standard
+        fused: Floats = weight * dense + (1 - weight) * bm25
+        return fused
 
 
 def _top(scores: Floats, k: int) -> list[int]:

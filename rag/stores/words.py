@@ -154,6 +154,10 @@ class WordStore:
             found += weight if there.intersection(stems) else 0.0
         return found / total if total else 0.0
 
+    def ceiling(self, query: str) -> float:
+        """What no chunk's BM25 score for this question can reach: the sum of its terms' rarities, above 0."""
+        return sum(self._rarity(term) for term in dict.fromkeys(self._terms.of_question(query))) or 1.0
+
     def _rarity(self, term: str) -> float:
         """ln(1 + (N - n + 0.5) / (n + 0.5)), the first factor of BM25."""
         number = self._vocabulary.get(term)
