@@ -149,14 +149,19 @@ class WordStore:
         there = set(self._terms.of_question(text, keep_stop_words=True))
         found = total = 0.0
         for stems in self._terms.by_word(query):
-            weight = max(self._rarity(stem) for stem in stems)
+            weight = self._word_rarity(stems)
             total += weight
             found += weight if there.intersection(stems) else 0.0
         return found / total if total else 0.0
 
     def ceiling(self, query: str) -> float:
-        """What no chunk's BM25 score for this question can reach: the sum of its terms' rarities, above 0."""
-        return sum(self._rarity(term) for term in dict.fromkeys(self._terms.of_question(query))) or 1.0
+        """What no chunk's BM25 score for this question can reach: its words' rarities added up, above 0."""
+        return sum(map(self._word_rarity, self._terms.by_word(query))) or 1.0
+
+    def _word_rarity(self, stems: Sequence[str]) -> float:
+        """Of the rarest stem that the corpus holds; a chunk holds the stems of one language only."""
+        known = [stem for stem in stems if stem in self._vocabulary]
+        return max(map(self._rarity, known or stems))
 
     def _rarity(self, term: str) -> float:
         """ln(1 + (N - n + 0.5) / (n + 0.5)), the first factor of BM25."""
