@@ -205,7 +205,8 @@ def _read_pointer(root: Path) -> tuple[str, str]:
 
 def _read(root: Path, name: str, digest: str) -> Generation:
     place = root / name
-    manifest = _checked(place / _MANIFEST, None, digest, root)
+    again = rebuild_command(root)
+    manifest = _checked(place / _MANIFEST, None, digest, again)
     try:
         about = json.loads(manifest)
         found = about["format"]
@@ -213,31 +214,30 @@ def _read(root: Path, name: str, digest: str) -> Generation:
         if any(os.path.basename(file) != file for file in listed):
             raise ValueError("a file outside of the generation")
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise IndexDamaged(
-            f"index {str(root)!r}: {name}/{_MANIFEST} is not a manifest; {rebuild_command(root)}"
-        ) from error
+        raise IndexDamaged(f"index {str(root)!r}: {name}/{_MANIFEST} is not a manifest; {again}") from error
+    again = rebuild_command(root, tuple(map(str, about.get("roots", ()))))
     if found != FORMAT:
         raise IndexMismatch(
-            f"index {str(root)!r} has the format {found!r}, this version reads {FORMAT!r}; {rebuild_command(root)}"
+            f"index {str(root)!r} has the format {found!r}, this version reads {FORMAT!r}; {again}"
         )
     # Read only what the manifest lists: anything else in the folder is not ours and not looked at.
-    files = {file: _checked(place / file, size, sha, root) for file, (size, sha) in listed.items()}
+    files = {file: _checked(place / file, size, sha, again) for file, (size, sha) in listed.items()}
     return Generation(name, about, files)
 
 
-def _checked(path: Path, size: int | None, digest: str, root: Path) -> bytes:
+def _checked(path: Path, size: int | None, digest: str, again: str) -> bytes:
+    where = f"index {str(path.parent.parent)!r}: {path.parent.name}/{path.name}"
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _Vanished(f"{path.parent.name}/{path.name}") from error
     except OSError as error:
-        raise IndexDamaged(f"index {str(root)!r}: {path.name} can't be read: {error.strerror}") from error
-    where = f"index {str(root)!r}: {path.parent.name}/{path.name}"
+        raise IndexDamaged(f"{where} can't be read: {error.strerror}; {again}") from error
     if size is not None and len(data) != size:
-        raise IndexDamaged(f"{where} has {len(data)} bytes, expected {size}; {rebuild_command(root)}")
+        raise IndexDamaged(f"{where} has {len(data)} bytes, expected {size}; {again}")
     found = hashlib.sha256(data).hexdigest()
     if found != digest:
-        raise IndexDamaged(f"{where} has sha256 {found}, expected {digest}; {rebuild_command(root)}")
+        raise IndexDamaged(f"{where} has sha256 {found}, expected {digest}; {again}")
     return data
 
 

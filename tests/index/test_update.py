@@ -295,8 +295,11 @@ class TestRefusedIndexes:
             bad = bytearray(good)
             bad[len(bad) // 2] ^= 0x10
             path.write_bytes(bad)
-            with pytest.raises(IndexDamaged, match=path.name):
+            with pytest.raises(IndexDamaged, match=path.name) as error:
                 load()
+            # The manifest is what says which paths to index again.
+            sources = "PATH..." if path.name == "manifest.json" else str(folder)
+            assert str(error.value).endswith(f"rebuild it with: rag index {sources} --index {place}")
             path.write_bytes(good[:-1])
             with pytest.raises(IndexDamaged, match=path.name):
                 load()
