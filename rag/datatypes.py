@@ -79,8 +79,8 @@ class Chunk:
         first, last: the sentences it holds, `[first, last)` in `Document.sentences`.
         span: from the first sentence's start to the last one's end, in the document's text.
         text: what encoder and reader see: the sentences' text without markup.
-        offsets: for each character of `text` the place in the document that it comes from;
-            run-length coded as `(text_pos, doc_pos)` breakpoints, ascending in both.
+        offsets: where its characters come from: `(text_pos, doc_pos)` breakpoints, ascending in
+            both, as in `rag.cleaning.MappedText`.
     """
 
     chunk_id: str
@@ -147,6 +147,7 @@ class Answer:
         nearest: where not found, the closest passages looked at.
         reason: where not found, which score fell short of which threshold.
         timings: seconds by stage.
+        understood: the question as understood from the conversation, where it differs from `question`.
     """
 
     question: str
@@ -158,6 +159,7 @@ class Answer:
     nearest: tuple[Citation, ...] = ()
     reason: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    understood: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, every field of the contract."""
@@ -171,4 +173,5 @@ class Answer:
             "nearest": [citation.to_dict() for citation in self.nearest],
             "reason": self.reason,
             "timings": dict(self.timings),
+            "understood": self.understood,
         }
