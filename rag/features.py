@@ -48,10 +48,11 @@ def describe(
         One number a name of `FEATURES`: `reader`, span minus null logit; `answerable`,
         `answerable_top`, the reader's second head on its chunk and on any chunk; `margin`, its lead over
         the best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
-        `similarity`, cosine of question and quote; `retrieval`, the retriever's fused score; `dense`, `dense_top`, cosine of its chunk and of the
-        best chunk; `bm25`, log of 1 + raw score; `coverage`, `quote_coverage`, weight of the question's
-        words found in chunk and in quote, 0 to 1; `names`, share of the question's names and numbers
-        found in chunk or title; `rank`, log of 1 + the chunk's place among the hits.
+        `similarity`, cosine of question and quote; `retrieval`, the retriever's fused score; `dense`,
+        `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score; `coverage`,
+        `quote_coverage`, weight of the question's words found in chunk and in quote, 0 to 1; `names`,
+        share of the question's names and numbers found in chunk or title; `rank`, log of 1 + the
+        chunk's place among the hits.
     """
     if not candidates:
         return None
