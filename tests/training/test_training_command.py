@@ -1,0 +1,62 @@
+"""`python -m rag.training train`, from files to a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.training.cli import main, parser
+from rag.training.commands import corpus_of
+from rag.training.data import load_squad
+
+
+def train(tiny_folder: Path, squad_file: Path, out: Path, *more: str) -> int:
+    few = ["--steps", "2", "--batch", "4", "--negatives", "4"]
+    start = ["--start", str(tiny_folder), "--out", str(out)]
+    return main(["train", "--squad", str(squad_file), *start, *few, *more])
+
+
+def test_training_leaves_model_log_and_description(
+    tiny_folder: Path, squad_file: Path, tmp_path: Path
+) -> None:
+    assert train(tiny_folder, squad_file, tmp_path, "--seed", "5") == 0
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["recipe"]["seed"] == 5
+    assert described["data"]["squad2"] == {"questions": 16, "answerable": 9}
+    assert (tmp_path / "model" / "config.json").is_file()
+    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["step"] == 2
+
+
+def test_no_tuning_paragraph_is_trained_on(squad_file: Path, tmp_path: Path) -> None:
+    args = parser().parse_args(["train", "--squad", str(squad_file), "--out", str(tmp_path)])
+    tune = load_squad(squad_file, source="tune", leave_out={"Harbour"})
+    corpus = corpus_of(args, tune)
+    held_out = {p.text for p in tune.paragraphs}
+    assert held_out
+    assert not held_out & {p.text for p in corpus.paragraphs}
+    for q in corpus.questions:
+        assert corpus.paragraphs[q.paragraph_idx].title == "Harbour"
+        assert all(corpus.paragraphs[i].title == "Harbour" for i in q.elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stop-at", "noon"], "is no time"),
+        (["--start", "nowhere"], "not a model folder"),
+        (["--resume"], "no checkpoint"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    arguments: list[str],
+    message: str,
+    tiny_folder: Path,
+    squad_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    steps = ["--steps", "0"] if "--stop-at" in arguments else []
+    assert train(tiny_folder, squad_file, tmp_path, *steps, *arguments) == 2
+    assert message in capsys.readouterr().err
