@@ -24,8 +24,9 @@ _NESTING = re.compile('[“”"«»„「」『』()\\[\\]（）]')
 _WIDE_ENDS = "。！？｡"
 _END_MARKS = "■▪◼◾□▮◆♦∎●"
 _STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
-_END = re.compile(
-    rf"[.!?…]+[{re.escape(_CLOSERS)}]*\s+(?=[^\s{_END_MARKS}])|[{_WIDE_ENDS}]+[{re.escape(_CLOSERS)}]*(?=\S)"
+_END = re.compile(  # looks back so that a run of dots is tried once, not once for each dot
+    rf"(?<![.!?…])[.!?…]+[{re.escape(_CLOSERS)}]*\s+(?=[^\s{_END_MARKS}])"
+    rf"|(?<![{_WIDE_ENDS}])[{_WIDE_ENDS}]+[{re.escape(_CLOSERS)}]*(?=\S)"
 )
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z])[.)]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
@@ -263,9 +264,10 @@ def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
         nesting.read_to(at)
         if at >= end or (nesting.depth > 0 and not (long and nesting.leads)):
             continue
-        following = text[at : at + 20].lstrip(_OPENERS + " ")[:1]
+        following = text[at : at + 20].lstrip(_OPENERS + " ")[:2]
         wide = match.group()[0] in _WIDE_ENDS
-        if not (wide or following.isupper() or (following.isdigit() and nesting.depth == 0)):
+        upper = following[:1].isupper() or following[1:].isupper()  # "iPhone sales rose."
+        if not (wide or upper or (following[:1].isdigit() and nesting.depth == 0)):
             continue
         if not wide and _uncertain(text, inner_start, match, following):
             continue
@@ -317,7 +319,7 @@ def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> boo
         return not _starts(text[end.end() : end.end() + 20].lstrip(_OPENERS + " "))
     lowered = word.lower()
     if lowered in _BEFORE_NUMBER and (
-        following.isdigit() or lowered != word or lowered not in ("no", "al", "est")
+        following[:1].isdigit() or lowered != word or lowered not in ("no", "al", "est")
     ):
         return True
     # A short capitalised word ("Corp.", "Ariz.") is as often an abbreviation as an end; the library knows them.

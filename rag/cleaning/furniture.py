@@ -97,6 +97,8 @@ def _signed(paragraphs: Sequence[Paragraph]) -> None:
             and SIGNED.match("- " + paragraph.text)
         ):
             paragraph.kind, paragraph.reason = "byline", "names who wrote or contributed"
+        elif paragraph.kind == "listed":
+            paragraph.kind = "prose"
 
 
 def _promotes(text: str) -> bool:
@@ -132,7 +134,7 @@ def _labels(paragraphs: Sequence[Paragraph]) -> None:
 
 def _head(paragraphs: Sequence[Paragraph], begins: bool) -> None:
     """Title, byline and date, which stand before the first paragraph of prose (a byline also at the end)."""
-    n_head = next((i for i, p in enumerate(paragraphs) if is_body(p) or i > _HEAD), len(paragraphs))
+    n_head = _head_size(paragraphs)
     for i, paragraph in enumerate(paragraphs):
         if paragraph.kind != "prose" or not (i <= n_head or i >= len(paragraphs) - _HEAD):
             continue
@@ -142,11 +144,11 @@ def _head(paragraphs: Sequence[Paragraph], begins: bool) -> None:
             paragraph.kind, paragraph.reason = "byline", "names an author"
     if not begins:
         return
-    if n_head == len(paragraphs):  # no prose at all: a list or a note; only what is marked is a title
-        n_marked = [
+    if not n_head:  # prose at once, or none at all (a list, a note): only what is marked is a title
+        marked = [
             p for p in paragraphs if p.kind == "prose" and (p.first.level == 1 or p.first.tag == "title")
         ]
-        for paragraph in n_marked[:1]:
+        for paragraph in marked[:1]:
             paragraph.kind, paragraph.reason = "title", "marked as one"
         return
     head = [p for p in paragraphs[:n_head] if p.kind == "prose" and _title_like(p)]
@@ -156,6 +158,17 @@ def _head(paragraphs: Sequence[Paragraph], begins: bool) -> None:
     for paragraph in head:
         paragraph.kind, paragraph.reason = "heading", "before the prose"
     title.kind, title.reason = "title", "the first heading before the prose"
+
+
+def _head_size(paragraphs: Sequence[Paragraph]) -> int:
+    """How many paragraphs stand before the article's first one; 0 where it is not clear which that is."""
+    for i, paragraph in enumerate(paragraphs[: _HEAD + 1]):
+        if is_body(paragraph):
+            return i
+    for i, paragraph in enumerate(paragraphs[:4]):  # a short note has a title if a blank line sets it off
+        if _is_text(paragraph):
+            return i if paragraph.first.newlines == 2 else 0
+    return 0
 
 
 def _title_rank(paragraph: Paragraph) -> tuple[bool, bool, float, int]:

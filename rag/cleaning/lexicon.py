@@ -12,13 +12,16 @@ __all__ = ["LINE", "OPENER", "PROMOTION", "SIGNATURE", "WEAK_OPENER"]
 
 
 def _any(patterns: str) -> re.Pattern[str]:
-    lines = (line.strip() for line in patterns.splitlines())
+    """One expression out of a pattern a line; a line that is indented further goes on with the one before it."""
+    joined = patterns.replace("\n        ", "")
+    lines = (line.strip() for line in joined.splitlines())
     return re.compile("|".join(f"(?:{line})" for line in lines if line and not line.startswith("# ")), re.I)
 
 
 # A short line after which other stories, comments or sharing follow.
 OPENER = _any(r"""
-    (?:you|others|readers|people)(?:'ll|’ll| may| might| will| who .{1,30})?(?: also)? (?:like|love|read|viewed|liked|enjoy)\b.{0,20}$
+    (?:you|others|readers|people)(?:'ll|’ll| may| might| will| who .{1,30})?(?: also)? (?:like|love|read|
+        viewed|liked|enjoy)\b.{0,20}$
     you (?:may|might) (?:also )?be interested in
     also (?:read|like|viewed|in the news)
     leave (?:a|your) (?:reply|comment)\b
@@ -28,11 +31,13 @@ OPENER = _any(r"""
     (?:next|previous|up next) (?:in\b.{0,40}|article|post|story)$
     up next:?$
     more (?:like this|news|stories|headlines|coverage|articles|top stories|posts)\b.{0,40}$
-    (?:latest|trending|tranding|popular|top|recent|breaking|featured)(?: \w+)? (?:news|stories|posts?|articles?|headlines|videos)$
+    (?:latest|trending|tranding|popular|top|recent|breaking|featured)(?: \w+)? (?:news|stories|posts?|
+        articles?|headlines|videos)$
     (?:latest|trending|tranding|popular|hot) (?:now|today|this week|topics|on \w+)$
     (?:most|must)[- ](?:read|reads|viewed|popular|watched|shared|commented)\b.{0,30}$
     recommended(?: (?:for you|stories|reading|articles|videos|by\b.{0,20}))?:?$
-    (?:trending|top stories|related|sponsored|promoted|advertisement|what to read next|read next|in case you missed it)\W?$
+    (?:trending|top stories|related|sponsored|promoted|advertisement|what to read next|read next|
+        in case you missed it)\W?$
     related (?:articles?|stories|posts?|news|topics?|content|links|coverage|reading|items|videos)\W?$
     (?:editor['’]?s['’]?|editors|our|staff) picks?$
     (?:share|follow)(?: (?:this|us))?(?: (?:article|story|post|page|on))?:?$
@@ -82,8 +87,10 @@ LINE = _any(r"""
     subscribers can (?:sign up|read|listen|access|also|get|join|download|hear)\b
     (?:already )?(?:a |have an? )?(?:subscriber|member|account)\?? ?(?:sign|log) in\b
     (?:sign|log) in(?: to\b|$)
-    for (?:the )?(?:latest|more|other) (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|visit|subscribe|sign up|\bapp\b|click|go to)
-    follow (?:us|me|him|her|them|our|the|reporters?)\b.{0,120}(?:\bon\b|@|channel|whatsapp|twitter|facebook|instagram|telegram)
+    for (?:the )?(?:latest|more|other) (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|
+        visit|subscribe|sign up|\bapp\b|click|go to)
+    follow (?:us|me|him|her|them|our|the|reporters?)\b.{0,120}(?:\bon\b|@|channel|whatsapp|twitter|
+        facebook|instagram|telegram)
     follow along\b.{0,100}$
     (?:like|join|find|connect with|visit) us (?:on|at)\b
     join (?:our|the) .{0,60}(?:channel|newsletter|community|whatsapp|telegram)
@@ -98,44 +105,66 @@ LINE = _any(r"""
     notify me of\b.{0,60}(?:comments|posts)
     this site uses akismet\b
     (?:name|e-?mail|website|comment|message)(?: \*| \(required\)):?$
-    this article (?:was downloaded|aggregates|is (?:provided|republished|reproduced)|contains affiliate|may contain affiliate)\b
-    (?:this|the) (?:story|post|article|piece) (?:was )?(?:originally|first) (?:appeared|published|ran)\b.{0,120}$
+    this article (?:was downloaded|aggregates|is (?:provided|republished|reproduced)|contains affiliate|
+        may contain affiliate)\b
+    (?:this|the) (?:story|post|article|piece) (?:was )?(?:originally|first) (?:appeared|published|
+        ran)\b.{0,120}$
     all (?:rights|trademarks)\b.{0,30}(?:reserved|belong|are)\b
     (?:©|\(c\) ?(?:19|20)\d\d|copyright (?:©|\(c\)|(?:19|20)\d\d|by\b))(?!.{300})
     .{0,80}\ball rights reserved\b.{0,80}$
-    (?:note: ?)?(?:the )?(?:featured |cover |lead |header |main )?(?:image|photo|picture|illustration)s?(?: (?:is|are|used))? ?(?:is |are )?(?:for )?(?:illustrati(?:ve|on)|representati(?:ve|onal)) (?:purposes?|only|image)
-    do you have (?:questions about|a (?:tip|story|question))\b.{0,300}(?:platform|get the|e-?mail|contact|ask us|send|let us know)\b
-    (?:got|have) (?:a |any )?(?:news )?(?:tips?|questions?|story ideas?|feedback|corrections?|complaints?)\b.{0,60}\?.{0,200}(?:contact|e-?mail|send|reach|call|write|let us)
-    (?:read|see|learn|view|show|load|find out) more(?:$|[:»>…]| (?:at|here|stories|comments|in our|of our|articles)\b)
+    (?:note: ?)?(?:the )?(?:featured |cover |lead |header |main )?(?:image|photo|picture|
+        illustration)s?(?: (?:is|are|used))? ?(?:is |are )?(?:for )?(?:illustrati(?:ve|on)|
+        representati(?:ve|onal)) (?:purposes?|only|image)
+    do you have (?:questions about|a (?:tip|story|question))\b.{0,300}(?:platform|get the|e-?mail|contact|
+        ask us|send|let us know)\b
+    (?:got|have) (?:a |any )?(?:news )?(?:tips?|questions?|story ideas?|feedback|corrections?|
+        complaints?)\b.{0,60}\?.{0,200}(?:contact|e-?mail|send|reach|call|write|let us)
+    (?:read|see|learn|view|show|load|find out) more(?:$|[:»>…]| (?:at|here|stories|comments|in our|of our|
+        articles)\b)
     (?:also |must )?(?:read|see|watch)(?: (?:also|more|next|now|this|here))? ?: ?\S
-    [\[(]? ?(?:more|related|also|must read|must watch|read next|up next|next up|dig deeper|check out|see also|recommended|in pictures|in photos|photo gallery|watch|listen|learn more|go deeper|icymi|in case you missed it|opinion|fact check|more .{1,30}) ?: ?(?=\S.{15})(?!.{250})(?!.*[.;,]$)
+    [\[(]? ?(?:more|related|also|must read|must watch|read next|up next|next up|dig deeper|check out|
+        see also|recommended|in pictures|in photos|photo gallery|watch|listen|learn more|go deeper|icymi|
+        in case you missed it|opinion|fact check|more .{1,30}) ?: ?(?=\S.{15})(?!.{250})(?!.*[.;,]$)
     more .{1,30}: ?(?:https?://|www\.)
-    (?:click|tap|swipe|scroll) (?:here|the link|the button|to (?:read|see|view|watch|listen|expand|download|subscribe)|through (?:the|our)|down|below)\b.{0,120}$
-    (?:share|tweet|print|whatsapp|facebook|twitter|pinterest|reddit|linkedin|telegram|copy link|bookmark|cancel|submit|menu)$
-    (?:back to top|skip to (?:main )?content|advertisement|ad|loading[.…]*|toggle navigation|play video|(?:show|hide|view|post|load)(?: all)? comments?|log ?in|sign ?in|sign ?up|register|subscribe(?: now)?)$
+    (?:click|tap|swipe|scroll) (?:here|the link|the button|to (?:read|see|view|watch|listen|expand|
+        download|subscribe)|through (?:the|our)|down|below)\b.{0,120}$
+    (?:share|tweet|print|whatsapp|facebook|twitter|pinterest|reddit|linkedin|telegram|copy link|bookmark|
+        cancel|submit|menu)$
+    (?:back to top|skip to (?:main )?content|advertisement|ad|loading[.…]*|toggle navigation|play video|
+        (?:show|hide|view|post|load)(?: all)? comments?|log ?in|sign ?in|sign ?up|register|
+        subscribe(?: now)?)$
     (?:share|tweet|pin) (?:this|on|via|it|to|article|story)\b.{0,60}$
     (?:we|(?:this|our) (?:web)?site) uses? cookies\b
-    by (?:continuing|using|clicking|signing up|subscribing|submitting|registering|providing)\b.{0,100}(?:\byou (?:agree|accept|consent)|terms (?:of|and)|privacy policy)
+    by (?:continuing|using|clicking|signing up|subscribing|submitting|registering|
+        providing)\b.{0,100}(?:\byou (?:agree|accept|consent)|terms (?:of|and)|privacy policy)
     (?:accept|manage|reject|allow)(?: all)? (?:cookies|preferences|consent)
-    (?:cookie|privacy|terms)(?: (?:policy|notice|settings|of (?:use|service)|and conditions|preferences))+\b.{0,60}$
-    (?:support|thank you for supporting) (?:our|independent|quality|local) .{0,60}(?:journalism|reporting|newsroom)\b
+    (?:cookie|privacy|terms)(?: (?:policy|notice|settings|of (?:use|service)|and conditions|
+        preferences))+\b.{0,60}$
+    (?:support|thank you for supporting) (?:our|independent|quality|local) .{0,60}(?:journalism|reporting|
+        newsroom)\b
     support (?:local|independent|quality) journalism\b
-    (?:story|article|advertisement|ad) ?[-–—:]? ?(?:scroll|continues?)\b.{0,10}(?:to continue|below|after|reading)?\b.{0,30}$
+    (?:story|article|advertisement|ad) ?[-–—:]? ?(?:scroll|continues?)\b.{0,10}(?:to continue|below|after|
+        reading)?\b.{0,30}$
     continue reading\b.{0,60}$
-    .{0,60}(?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate )?(?:commission|revenue from|fee)\b.{0,60}(?:link|purchase|affiliate|referral|betting|audience)
+    .{0,60}(?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate )?(?:commission|revenue from|
+        fee)\b.{0,60}(?:link|purchase|affiliate|referral|betting|audience)
     we (?:occasionally )?(?:may )?recommend .{0,60}products
-    (?:don['’]t|never) miss (?:a|an|out|our|the|any)\b.{0,80}(?:story|beat|update|newsletter|sign up|subscribe)
+    (?:don['’]t|never) miss (?:a|an|out|our|the|any)\b.{0,80}(?:story|beat|update|newsletter|sign up|
+        subscribe)
     unable to (?:view|see|load) (?:our|the|this) .{0,60}$
     having trouble (?:view|see|load)ing\b
     .{0,160}\b\d{1,2}:\d{2} [-–—] source:
     (?:\d+ )?(?:shares|views|likes|retweets)$
     (?:\d+|one|two|three|five) ?-?min(?:ute)?s?\.? read$
     (?:estimated )?(?:reading|read) time\b.{0,20}$
-    (?:last )?(?:updated|modified|published|posted)?:? ?(?:\d+|an?|one|two) (?:minutes?|mins?|hours?|hrs?|days?|seconds?|weeks?) ago$
+    (?:last )?(?:updated|modified|published|posted)?:? ?(?:\d+|an?|one|two) (?:minutes?|mins?|hours?|hrs?|
+        days?|seconds?|weeks?) ago$
     (?:view|see|open|launch) (?:in )?(?:the )?(?:gallery|slideshow|full[ -]?screen|original|larger image)\b
     # German
-    (?:newsletter abonnieren|jetzt (?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
-    (?:teilen|merken|drucken|artikel (?:teilen|drucken|merken)|zur startseite|anzeige|werbung|anmelden|registrieren)$
+    (?:newsletter abonnieren|jetzt (?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|
+        melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
+    (?:teilen|merken|drucken|artikel (?:teilen|drucken|merken)|zur startseite|anzeige|werbung|anmelden|
+        registrieren)$
     (?:ihre|deine) e-?mail-adresse wird nicht\b
     erforderliche felder sind\b
     wir (?:verwenden|nutzen) cookies\b
@@ -177,8 +206,8 @@ LINE = _any(r"""
 PROMOTION = re.compile(
     r"(?:^|[.?!:…►] ?)(?:Please )?"
     r"(?:Sign[- ]?up|SIGN UP|Subscribe|SUBSCRIBE|Register|Join|Download|Follow|Get|Play|Try|Text|Support|See who is)\b"
-    r"[^.?!]{0,140}\b(?i:newsletters?|inbox|app|whatsapp|telegram|alerts|podcast|notifications|crossword|puzzle|subscription|"
-    r"journalism|elections team|free trial|voter guide)\b"
+    r"[^.?!]{0,140}\b(?i:newsletters?|inbox|app|whatsapp|telegram|alerts|podcast|notifications|crossword|puzzle|"
+    r"subscription|journalism|elections team|free trial|voter guide)\b"
 )
 # How to reach who wrote it: contact words and an address or a handle, with a pronoun, a name or a reporter's title.
 _CONTACT = r"(?i:reach|contact|e-?mail|follow|tweet|message|call|find)"

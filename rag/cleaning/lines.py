@@ -17,11 +17,14 @@ __all__ = [
     "TRAILING_CREDIT",
 ]
 
+_STOCK = (
+    r"(?:shutterstock|getty(?: images)?|afp|reuters|(?:the )?associated press|ap(?: photo)?|epa(?:-efe)?|dpa|"
+    r"istock(?:photo)?|alamy|unsplash|pexels|pixabay|depositphotos|adobe stock|wikimedia commons|file photo)"
+)
 _AGENCY = (
-    r"(?:shutterstock|getty(?: images)?|afp|reuters|(?:the )?associated press|ap(?: photo)?|epa(?:-efe)?|dpa|istock(?:photo)?|"
-    r"alamy|unsplash|pexels|pixabay|bloomberg|xinhua|bernama|imago|picture alliance|depositphotos|adobe stock|"
-    r"wikimedia(?: commons)?|file photo|handout|flickr|screenshot|zuma(?: press)?|sipa|pa (?:media|images|wire)|"
-    r"ansa|efe|keystone|tass|kyodo|yonhap|anadolu(?: agency)?|nurphoto|imagn(?: images)?|images)"
+    rf"(?:{_STOCK}|bloomberg|xinhua|bernama|imago|picture alliance|wikimedia|handout|flickr|screenshot|"
+    r"zuma(?: press)?|sipa|pa (?:media|images|wire)|ansa|efe|keystone|tass|kyodo|yonhap|anadolu(?: agency)?|nurphoto|"
+    r"imagn(?: images)?)"
 )
 _TOKEN = r"[A-ZÀ-Þ](?:\.|[\w'’-]*(?:\.\w+)*)"
 _NAMES = rf"{_TOKEN}(?: {_TOKEN}| de| van| von| al){{0,5}}"
@@ -31,9 +34,10 @@ _CREDIT_WORD = (
 )
 # A line that is nothing but the credit of a picture.
 CREDIT = re.compile(
-    rf"[(\[]?\s*(?:(?i:{_CREDIT_WORD}(?: credits?| courtesy)?(?: ?[:：|©/]| by\b| via\b| courtesy of\b))\s*.{{1,60}}"
-    rf"|(?:图片来源|图源|图)[:：/]\s*\S.{{0,30}}"
-    rf"|(?:©\s*)?(?:{_NAMES}\s?[/,|·–—-]\s?){{0,4}}(?i:{_AGENCY})(?:\s?[/,|·]\s?{_NAMES}){{0,3}})\s*[)\]]?\.?\s*$"
+    rf"[(\[]?\s?(?:(?i:{_CREDIT_WORD}(?: credits?| courtesy)?(?: ?[:：|©/]| by\b| via\b| courtesy of\b))\s?.{{1,60}}"
+    r"|(?:图片来源|图源|图)[:：/]\s?\S.{0,30}"
+    rf"|(?:©\s?)?(?:{_NAMES}(?:\s?[/,|·]\s?|\s[–—-]\s)){{1,4}}(?i:{_AGENCY})(?:\s?[/,|·]\s?{_NAMES}){{0,3}}"
+    rf"|(?:©\s?)?(?i:{_STOCK})(?:\s?[/,|·]\s?{_NAMES}){{0,3}})\s?[)\]]?\.?$"
 )
 # The same after a caption's own sentence.
 TRAILING_CREDIT = re.compile(
@@ -50,16 +54,21 @@ THUMBNAIL = re.compile(
 ADDRESS = re.compile(r"(?:[\w.+-]+@[\w-]+(?:\.\w+)+|@\w{2,30}|(?:https?://|www\.)\S+)$")
 TEASER = re.compile(r"(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*$")
 # A rule or an end mark: "* * *", "---", "■".
-RULE = re.compile(r"(?:[*\-_=~–—•·♦■▪◼◾●◆#∎✦❖⁂] ?){1,200}$")
+RULE = re.compile(r"(?:[*\-_=~–—•·♦■▪◼◾●◆#∎✦❖⁂] ?)+$")
 
 _NAME = r"(?:[A-ZÀ-Þ](?:\.|[\w’'-]+\.?)|de|del|della|van|von|der|den|la|le|bin|al|and|und|y|et|e|&)"
+_BY = (
+    r"(?:[Bb]y|BY|(?:Written|Reported|Story|Words|Text) by|Von|Por|Par|Di|Door|Author:|Autor(?:in|a)?:|Auteur ?:|"
+    r"Texto:|Text:)"
+)
 BYLINE = re.compile(
-    rf"(?:(?:[Bb]y|BY|Written by|Reported by|Story by|Words by|Text by|Von|Por|Par|Di|Door|Author:|Autor(?:in|a)?:|Auteur ?:|Texto:|Text:)"
-    rf"\s+(?!(?i:the|an?|our)\b)(?P<name>{_NAME}(?:[\s,]+{_NAME}){{0,9}}?)(?:\s*[,|·•–—-].{{0,80}})?|(?:作者|记者|文)[:：/|｜ ]\s*(?P<cjk>\S{{2,20}}))\s*$"
+    rf"(?:{_BY}\s+(?!(?i:the|an?|our)\b)(?P<name>{_NAME}(?:[\s,]+{_NAME}){{0,9}}?)(?:\s*[,|·•–—-].{{0,80}})?"
+    r"|(?:作者|记者|文)[:：/|｜ ]\s*(?P<cjk>\S{2,20}))\s*$"
 )
 # "– Jane Doe", "Contributing: Jane Doe, John Roe": who wrote the lines above.
 SIGNED = re.compile(
-    rf"(?:[-–—−―]{{1,2}}\s?(?P<name>{_NAME}(?:[\s,]+{_NAME}){{0,6}})|(?:Contributing|Contributors?|Reporting)(?: by|:).{{2,200}})\s*$"
+    rf"(?:[-–—−―]{{1,2}}\s?(?P<name>{_NAME}(?:[\s,]+{_NAME}){{0,6}})"
+    r"|(?:Contributing|Contributors?|Reporting)(?: by|:).{2,200})\s*$"
 )
 # "London —", "Austin, Texas CNN —": where the report comes from.
 DATELINE = re.compile(r"(?:[A-ZÀ-Þ][\w.'’/-]*,?(?: |(?=—))){1,7}[—–-]$")
@@ -70,8 +79,9 @@ _MONTH = (
     r"janvier|février|mars|avril|juin|juillet|août|septembre|octobre|novembre|décembre)"
 )
 _DAY = (
-    rf"(?:{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?\s+(?:de\s+|of\s+)?{_MONTH},?\s+"
-    r"(?:de\s+)?\d{4}|\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}年\d{1,2}月\d{1,2}日)"
+    rf"(?:{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?\s+(?:de\s+|of\s+)?{_MONTH},?\s+(?:de\s+)?\d{{4}}"
+    r"|\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}年\d{1,2}月\d{1,2}日)"
 )
 _TIME = r"(?:at\s+|um\s+|a las\s+|à\s+)?\d{1,2}[:.h]\d{2}(?::\d{2})?\s*(?:[ap]\.?m\.?|Uhr|Z)?\s*(?:\(?[A-Z]{2,4}\)?)?"
 # A line that is nothing but a date, perhaps with a time and a word such as "Published".

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["BLOCK_TAGS", "INVISIBLE", "TAG", "Piece", "is_tag", "opaque_ranges", "scan"]
+__all__ = ["BLOCK_TAGS", "INVISIBLE", "TAG", "Piece", "is_plain", "is_tag", "opaque_ranges", "scan"]
 
 BLOCK_TAGS = frozenset(
     "address article aside blockquote body br button caption center dd details div dl dt fieldset figcaption "
@@ -90,6 +90,16 @@ def is_tag(match: re.Match[str]) -> bool:
     return known and (not attributes or "=" in attributes or len(attributes.split()) == 1)
 
 
+def is_plain(text: str, start: int, end: int) -> bool:
+    """Whether `text[start:end]` shows as it is: words in ASCII with single blanks between them.
+
+    >>> is_plain("Rates rose.", 0, 11), is_plain(" Rates <b>rose</b>.", 0, 19)
+    (True, False)
+    """
+    chunk = text[start:end]
+    return chunk.isascii() and chunk == chunk.strip() and _CANDIDATE.search(text, start, end) is None
+
+
 def opaque_ranges(text: str) -> list[tuple[int, int]]:
     """Comments, scripts and styles: `[start, end)` of everything from opening to closing mark.
 
@@ -123,7 +133,7 @@ def scan(text: str, start: int, end: int) -> Iterator[Piece]:
         candidate = _CANDIDATE.search(text, pos, end)
         if candidate is None:
             break
-        piece = _special(text, candidate.start(), start, end)
+        piece = _special(text, candidate.start(), copied, start, end)
         if piece is None:
             pos = candidate.start() + 1
             continue
@@ -135,8 +145,8 @@ def scan(text: str, start: int, end: int) -> Iterator[Piece]:
         yield Piece(copied, end, None)
 
 
-def _special(text: str, at: int, start: int, end: int) -> Piece | None:
-    """The piece that begins at (or, for a cluster, one before) the candidate `at`."""
+def _special(text: str, at: int, floor: int, start: int, end: int) -> Piece | None:
+    """The piece that begins at the candidate `at`, or for a cluster one before it but not before `floor`."""
     char = text[at]
     if char == "<":
         match = TAG.match(text, at, end)
@@ -157,7 +167,7 @@ def _special(text: str, at: int, start: int, end: int) -> Piece | None:
             return Piece(at, match.end(), "")
     if char in "-\u2010\u00ad":
         return _hyphen(text, at, start, end)
-    if char in "\ufe0e\ufe0f\u200d" and at > start:
+    if char in "\ufe0e\ufe0f\u200d" and at > floor:
         match = _CLUSTER.match(text, at - 1, end)
         if match is not None and text[at - 1] not in "\u00ad\u200b":
             shown = re.sub("[\u200d\ufe00-\ufe0f]", "", match.group())
@@ -185,7 +195,7 @@ def _entity(match: re.Match[str]) -> Piece | None:
 
 
 def _hyphen(text: str, at: int, start: int, end: int) -> Piece | None:
-    match = _HYPHEN_LINE.match(text, at, end)
+    match = _HYPHEN_LINE.match(text, at, end) if at > start and text[at - 1].isalpha() else None
     if match is not None:
         left = at
         while left > start and at - left < 40 and (text[left - 1].isalpha() or text[left - 1] == "-"):

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.cleaning.markup import scan
+from rag.cleaning.markup import is_plain, scan
 from rag.datatypes import Span
 
 __all__ = ["MappedText", "join_search_copies", "search_copy"]
@@ -52,7 +52,7 @@ class MappedText:
                 else (self.breakpoints[-1][1] if self.breakpoints else 0)
             )
             return Span(raw, raw)
-        while start > 0 and _extends(self.text, start):
+        while start > 0 and _extends(self.text, start) and not self.text[start - 1].isspace():
             start -= 1
         while end < size and _extends(self.text, end):
             end += 1
@@ -97,6 +97,9 @@ def join_search_copies(text: str, spans: Sequence[Span]) -> MappedText:
 
     No space is put where two spans touch (Chinese sentences), for the raw text has none either.
     """
+    if len(spans) == 1 and is_plain(text, spans[0].start, spans[0].end):
+        start, end = spans[0].start, spans[0].end
+        return MappedText(text[start:end], ((0, start), (end - start, end)) if start < end else ())
     builder = _Builder()
     for span in spans:
         if builder.size and span.start > builder.raw_end:

@@ -1,0 +1,97 @@
+"""Sentence boundaries in the languages the documents are in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.sentences import split_sentences
+
+
+def split(text: str, language: str = "en") -> list[str]:
+    return [text[start:end] for start, end in split_sentences(text, language)]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["Mr. Lee met Dr. J. K. Row.", "They left at 9 a.m. on Monday.", "It cost $21.5 billion."]),
+        ("en", ["He lives in the U.S.", "He likes it.", "The U.S. Senate sat in Washington, D.C., and left."]),
+        ("en", ["See No. 3 of vol. 2 on p. 4.", "He said no.", "Then he left."]),
+        ("en", ["Acme Inc. grew.", "He joined Acme Corp.", "The firm is in St. Louis."]),
+        ("en", ["A piece by Anderson W. White ran.", "It was World War I.", "The war ended.", "He posted on X.", "It is so."]),
+        ("en", ["The vote is at 8 p.m. ET on Sunday.", "Rep. Anna Poe, D-N.Y., will speak."]),
+        ("en", ["“It was time,” he said. ”", "Then he left.", "He called it “bad.”", "Then “good”."]),
+        ("en", ['"I went home."', '"You did?" she said.', '"Yes! I did."', "He left (see below.)", "Then he came."]),
+        ("en", ["“Who will grow the food?” Ackoff said.", "“Nobody will.”"]),
+        ("en", ["He would play a role in ... promoting it.", "What?!", "No way!!", "iPhone sales rose.", "eBay fell."]),
+        ("en", ["Visit example.com.", "Version 2.0.1 is out.", "It is 3.5 km away."]),
+        ("en", ["It ends here."]),
+        ("es", ["El Sr. García llegó.", "¿Qué hora es?", "¡Son las tres!", "La Sra. Díaz se fue."]),
+        ("es", ["EE. UU. respondió ayer.", "No dijo nada más."]),
+        ("de", ["Das ist z.B. gut.", "Am 3. Oktober war es so weit.", "Dr. Müller kam.", "Dann ging er."]),
+        ("fr", ["M. Dupont est venu.", "« Je pars. »", "C’est l’art. 3 du code.", "Il est tard !"]),
+    ],
+)  # fmt: skip
+def test_sentences_of_a_paragraph(language: str, sentences: list[str]) -> None:
+    assert split(" ".join(sentences), language) == sentences
+
+
+def test_chinese_has_no_blanks_between_sentences() -> None:
+    sentences = ["他说：“你好。我来了。”", "然后走了。", "今天天气很好！", "你呢？"]
+    assert split("".join(sentences), "zh") == sentences
+
+
+def test_a_long_quotation_is_split_where_each_part_is_whole() -> None:
+    text = (
+        "“China wants to make a deal. They just don’t know how quite to go about it. You know, it’s one of "
+        "those things, quite proud people,” he said."
+    )
+    assert split(text) == [
+        "“China wants to make a deal.",
+        "They just don’t know how quite to go about it.",
+        "You know, it’s one of those things, quite proud people,” he said.",
+    ]
+
+
+def test_a_quotation_inside_a_clause_is_not_torn() -> None:
+    text = (
+        "As the chamber adjourned for the night, demonstrators in the gallery broke out in loud chants of “you have "
+        "done nothing! You have done nothing!” and unfurled a banner from the balcony."
+    )
+    assert split(text) == [text]
+
+
+def test_end_marks_are_left_outside() -> None:
+    assert split("The risk is that it unravels. ■") == ["The risk is that it unravels."]
+
+
+def test_a_text_in_lower_case_is_still_split() -> None:
+    assert split("buy milk. call bob. go home. sleep early.") == ["buy milk.", "call bob.", "go home.", "sleep early."]
+
+
+def test_offsets_are_code_points() -> None:
+    text = "😀😀 It rose. 𝔘𝔫𝔦 fell."
+    assert split(text) == ["😀😀 It rose.", "𝔘𝔫𝔦 fell."]
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="aB .!?…。\"“”'’()[]■1,:\u0301😀\u05d0", max_size=200))
+def test_nothing_but_blanks_and_end_marks_is_left_out(text: str) -> None:
+    spans = split_sentences(text)
+    rest = list(text)
+    last = 0
+    for start, end in spans:
+        assert last <= start < end <= len(text)
+        assert text[start:end].strip() == text[start:end]
+        rest[start:end] = " " * (end - start)
+        last = end
+    assert not "".join(rest).replace("■", "").strip()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40_000), st.sampled_from(["a", "“A. ", "A. B. ", ". ", "。", "e\u0301"]))
+def test_long_runs_are_covered(n: int, unit: str) -> None:
+    text = unit * (n // len(unit))
+    assert sum(end - start for start, end in split_sentences(text)) >= len(text.replace(" ", ""))
