@@ -111,14 +111,13 @@ def evaluate(args: argparse.Namespace) -> list[dict[str, Any]]:
     sets = [load_dataset(path, args.beir_split) for path in paths]
     chosen = [s.only(args.split, args.limit) if isinstance(s, QuestionSet) else s for s in sets]
     config = Config()
-    encoder = load_encoder(config.encoder)
-    remembering = RememberingEncoder(encoder, Path(args.cache) if args.cache else None)
+    encoder = RememberingEncoder(load_encoder(config.encoder), Path(args.cache) if args.cache else None)
     runs: list[dict[str, Any]] = []
     for data in chosen:
         if isinstance(data, QuestionSet):
-            runs.extend(_question_runs(data, args, remembering, config))
+            runs.extend(_question_runs(data, args, encoder, config))
         else:
-            runs.append(_ranking_run(data, remembering, encoder, config))
+            runs.append(_ranking_run(data, encoder, config))
     return runs
 
 
@@ -172,7 +171,7 @@ def _rebuilder(pipeline: Any, encoder: Any) -> Callable[[Any], Any]:
     return lambda config: rebuild(texts, encoder, config, pipeline)
 
 
-def _ranking_run(data: Any, encoder: Any, queries: Any, config: Any) -> dict[str, Any]:
+def _ranking_run(data: Any, encoder: Any, config: Any) -> dict[str, Any]:
     from rag.evaluation.metrics import peak_memory_mib
     from rag.evaluation.opening import ranking_retriever
     from rag.evaluation.ranking_run import rank_all
@@ -181,7 +180,7 @@ def _ranking_run(data: Any, encoder: Any, queries: Any, config: Any) -> dict[str
     _note(f"{data.name}: encoding {len(data.corpus):,} documents")
     with bar(f"{data.name}: encoding", unit="document") as progress:
         started = time.perf_counter()
-        retriever = ranking_retriever(data, encoder, queries, config, progress)
+        retriever = ranking_retriever(data, encoder, config, progress)
         opened = time.perf_counter() - started
     with bar(f"{data.name}: ranking", unit="query") as progress:
         started = time.perf_counter()

@@ -29,7 +29,7 @@ def errors_page(runs: Sequence[Mapping[str, Any]]) -> str:
         runs: of a report, with their records.
     """
     parts = []
-    for number, run in enumerate(runs):
+    for number, run in enumerate(run for run in runs if run["kind"] == "questions"):
         wrong = [record for record in run.get("records", ()) if record["stage"]]
         parts.append(f"<h2>{escape(run['name'])}</h2>")
         parts.append(f"<p>{len(wrong)} of {len(run.get('records', ()))} questions went wrong.</p>")

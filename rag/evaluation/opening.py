@@ -29,36 +29,34 @@ __all__ = ["RememberingEncoder", "ranking_retriever", "rebuild", "seed_texts", "
 
 
 class RememberingEncoder:
-    """An encoder that never encodes the same document text twice, nor a question twice in a row.
+    """An encoder that never encodes the same document text twice: ablations cut the same texts again.
 
-    Ablations cut the same texts again and again, and each question is retrieved for twice: once to
-    be answered, once to look deeper.
+    Only for indexing. Questions are asked through the plain encoder, or their latency would be false.
 
     Args:
-        encoder: the real one.
+        plain: the real one.
         cache: a file to keep document vectors in between runs; None keeps them in memory only.
     """
 
-    def __init__(self, encoder: Encoder, cache: Path | None = None) -> None:
-        self._encoder = encoder
+    def __init__(self, plain: Encoder, cache: Path | None = None) -> None:
+        self.plain = plain
         self._cache = cache
-        self._known: dict[str, Vectors] = _load(cache, encoder.encoder_id) if cache else {}
-        self._question: tuple[str, Vectors] | None = None
+        self._known: dict[str, Vectors] = _load(cache, plain.encoder_id) if cache else {}
 
     @property
     def encoder_id(self) -> str:
-        return self._encoder.encoder_id
+        return self.plain.encoder_id
 
     @property
     def dim(self) -> int:
-        return self._encoder.dim
+        return self.plain.dim
 
     @property
     def max_tokens(self) -> int:
-        return self._encoder.max_tokens
+        return self.plain.max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._encoder.count_tokens(texts)
+        return self.plain.count_tokens(texts)
 
     def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
@@ -66,18 +64,16 @@ class RememberingEncoder:
         if fresh:
             # Here and not in each caller, because an index in memory is made without a word.
             with bar("encoding", unit="text") as show:
-                made = self._encoder.encode_document(
+                made = self.plain.encode_document(
                     list(fresh.values()), progress or _counted(show, len(fresh))
                 )
             self._known.update(zip(fresh, made, strict=True))
             if self._cache:
-                _save(self._cache, self._encoder.encoder_id, self._known)
+                _save(self._cache, self.plain.encoder_id, self._known)
         return np.stack([self._known[key] for key in keys])
 
     def encode_query(self, text: str) -> Vectors:
-        if self._question is None or self._question[0] != text:
-            self._question = (text, self._encoder.encode_query(text))
-        return self._question[1]
+        return self.plain.encode_query(text)
 
 
 def _counted(show: Progress, n_total: int) -> Callable[[int], None]:
@@ -118,7 +114,7 @@ def _save(cache: Path, encoder_id: str, known: Mapping[str, Vectors]) -> None:
 def set_pipeline(
     questions: QuestionSet,
     setting: Setting,
-    encoder: Encoder,
+    encoder: RememberingEncoder,
     *,
     index: str | None = None,
     config: Config | None = None,
@@ -154,7 +150,7 @@ def set_pipeline(
 
 
 def rebuild(
-    texts: Mapping[str, str], encoder: Encoder, config: Config, reader_of: Pipeline | None = None
+    texts: Mapping[str, str], encoder: RememberingEncoder, config: Config, reader_of: Pipeline | None = None
 ) -> Pipeline:
     """A pipeline in memory over texts.
 
@@ -165,7 +161,7 @@ def rebuild(
         reader_of: a pipeline whose loaded reader is used again.
     """
     made = Index.from_texts(texts, config=config, encoder=encoder)
-    return Pipeline(made, encoder, config, reader_of.reader if reader_of else None)
+    return Pipeline(made, encoder.plain, config, reader_of.reader if reader_of else None)
 
 
 def seed_texts() -> dict[str, str]:
@@ -185,7 +181,7 @@ def seed_texts() -> dict[str, str]:
 
 
 def ranking_retriever(
-    data: RankingSet, encoder: Encoder, queries: Encoder, config: Config, progress: Progress | None = None
+    data: RankingSet, encoder: RememberingEncoder, config: Config, progress: Progress | None = None
 ) -> Retriever:
     """The retriever over a BEIR corpus, each document one unit, as in the published figures.
 
@@ -193,8 +189,7 @@ def ranking_retriever(
 
     Args:
         data: the ranking set.
-        encoder: makes the documents' vectors.
-        queries: makes the queries'.
+        encoder: makes the vectors.
         config: how the rankings are joined.
         progress: told (n_done, n_total) documents encoded.
     """
@@ -209,7 +204,7 @@ def ranking_retriever(
         words=made.words,
         chunk_documents=made.chunk_documents,
     )
-    return Retriever(index, queries, config.retrieve)
+    return Retriever(index, encoder.plain, config.retrieve)
 
 
 def _whole(doc_id: str, text: str) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from rag.evaluation.records import STAGES
 
 __all__ = ["ablation_tables", "difference_tables", "format_table", "run_tables", "show"]
 
+_FIGURE = re.compile(r"[-+*\[\d]")
 _MAIN = (
     ("questions", "n", "count"),
     ("EM", "exact", "percent"),
@@ -65,7 +67,7 @@ def show(value: Any, unit: str = "number") -> str:
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with padded columns; the first column is flush left, the others right.
+    """A Markdown table with padded columns; those of figures are flush right.
 
     >>> print(format_table(["what", "n"], [["a|b", "12"]]))
     | what |  n |
@@ -74,16 +76,14 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in [headings, *rows]]
     widths = [max(2, *(len(row[i]) for row in cells)) for i in range(len(headings))]
-    lines = [_line(row, widths) for row in cells]
-    marks = [":" + "-" * (w - 1) if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    right = [i > 0 and all(_FIGURE.match(row[i]) for row in cells[1:]) for i in range(len(headings))]
+    marks = ["-" * (w - 1) + ":" if r else ":" + "-" * (w - 1) for r, w in zip(right, widths, strict=True)]
+    lines = [_line(row, widths, right) for row in cells]
     return "\n".join([lines[0], "| " + " | ".join(marks) + " |", *lines[1:]])
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.ljust(w) if i == 0 else cell.rjust(w)
-        for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-    ]
+def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)]
     return "| " + " | ".join(padded) + " |"
 
 

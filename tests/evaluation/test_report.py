@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_fakes import FakePipeline
+from evaluation_fakes import TEXTS, FakePipeline
 from test_run import ORDER, QUESTIONS
 
 from rag.errors import DatasetError
 from rag.evaluation import report as report_module
 from rag.evaluation.compare import compare_reports, format_comparison
 from rag.evaluation.errors_page import errors_page
+from rag.evaluation.question_sets import RankingSet
+from rag.evaluation.ranking_run import rank_all
 from rag.evaluation.report import write_report
 from rag.evaluation.run import ask_all
 from rag.evaluation.summary import summarize
@@ -155,3 +157,15 @@ def test_compare_refuses_what_is_no_report(tmp_path: Path, content: str, said: s
         compare_reports(good, bad)
     assert said in str(caught.value)
     assert str(bad) in str(caught.value)
+
+
+def test_ranking_report(tmp_path: Path) -> None:
+    data = RankingSet("beir set", "beir", TEXTS, {"q": "tower?"}, {"q": {"tower.txt": 1}})
+    run = {"name": "beir set (test)", "kind": "ranking", **rank_all(FakePipeline().retriever, data)}
+    text, _ = write_report([run], tmp_path, "rag eval beir")
+    assert "| hybrid" in text
+    assert "hybrid - bm25" in text
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert {"ndcg@10", "recall@5", "mrr@10", "n"} <= report.keys()
+    (found,) = compare_reports(tmp_path / "report.json", tmp_path / "report.json")
+    assert found["n"] == 1
