@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from rag.web.choices import Choices
 from rag.web.frame import results_html, section_html
 from rag.web.library import ADDED, Library, Result
 from rag.web.markup import plain
@@ -36,7 +37,7 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
     frame.word(files, "upload", "label")
     frame.word(folder, "upload_folder", "label")
     results = gr.HTML("", js_on_load=None, padding=False, elem_id="results", min_height=24)
-    gone = gr.CheckboxGroup([], label="Remove", elem_id="remove")
+    gone = Choices([], label="Remove", elem_id="remove")
     frame.word(gone, "remove_choose", "label")
     remove = gr.Button("Remove", size="sm", elem_id="remove-do")
     frame.word(remove, "remove_do", "value")

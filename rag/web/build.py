@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rag.web.adding import REFRESH, add_widgets, removable
+from rag.web.choices import Choices
 from rag.web.frame import head_html, save_html, section_html
 from rag.web.library import Library
 from rag.web.options import LIMITS
@@ -128,7 +129,7 @@ class _Frame:
 
 def _document_widgets(frame: _Frame, page: Page) -> Any:
     frame.html(lambda s: section_html(s("documents")))
-    documents = gr.CheckboxGroup([], label="Documents", elem_id="documents", show_label=True)
+    documents = Choices([], label="Documents", elem_id="documents", show_label=True)
     frame.word(documents, "documents_search", "label")
     with gr.Row():
         everything = gr.Button("All", size="sm", min_width=60)
@@ -187,16 +188,16 @@ def _question(frame: _Frame) -> tuple[Any, Any]:
 def _server_functions(page: Page) -> list[Callable[..., Any]]:
     # Gradio finds the request by its annotation and the functions by their names.
     def get_source(sent: Any, request: gr.Request) -> Any:
-        return page.get_source(sent, request)
+        return page.serve(page.get_source, sent, request)
 
     def viewer_words(sent: Any, request: gr.Request) -> Any:
-        return page.viewer_words(request)
+        return page.serve(page.viewer_words, sent, request)
 
     def export_conversation(sent: Any, request: gr.Request) -> Any:
-        return page.export_conversation(sent, request)
+        return page.serve(page.export_conversation, sent, request)
 
     def give_feedback(sent: Any, request: gr.Request) -> Any:
-        return page.give_feedback(sent, request)
+        return page.serve(page.give_feedback, sent, request)
 
     return [get_source, viewer_words, export_conversation, give_feedback]
 

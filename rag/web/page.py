@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from rag.web.examples import example_questions
@@ -134,19 +135,24 @@ class Page:
             return None
         return [glob.escape(d) for d in self.service.pipeline.index.documents if d not in left_out]
 
+    def serve(self, answer: Callable[[Any, Any], Any], sent: object, request: Any) -> Any:
+        """Answer the page's script; what goes wrong becomes a message with a number."""
+        try:
+            return answer(sent, request)
+        except Exception:
+            s = strings(choose_language(request.headers.get("accept-language", "")))
+            return {"error": f"{s('error_internal')} {s('error_id', id=report())}"}
+
     def get_source(self, sent: object, request: Any) -> dict[str, Any]:
         """For the viewer: a document around a span, or a message."""
         _, s = self.conversation(request)
-        try:
-            window = self.sources.window(sent)
-        except Exception:
-            return {"error": f"{s('error_internal')} {s('error_id', id=report())}"}
+        window = self.sources.window(sent)
         return {
             key: s(value) if key in ("error", "note") and value is not None else value
             for key, value in window.items()
         }
 
-    def viewer_words(self, request: Any) -> dict[str, Any]:
+    def viewer_words(self, sent: object, request: Any) -> dict[str, Any]:
         """For the viewer: its words, and the documents to open."""
         _, s = self.conversation(request)
         return {"language": s.language, "words": s.table, "documents": self.sources.documents()}
@@ -154,12 +160,12 @@ class Page:
     def export_conversation(self, sent: object, request: Any) -> dict[str, str]:
         """For the save buttons: a file, or a message."""
         conversation, s = self.conversation(request)
-        kind = sent.get("kind") if isinstance(sent, dict) else None
+        kind = str(sent.get("kind")) if isinstance(sent, dict) else ""
         turns = list(conversation.turns)
         cited = any(turn.answer and turn.answer.citations for turn in turns)
         if kind not in FORMATS or not turns or (kind in ("bibtex", "csl") and not cited):
             return {"error": s("nothing_to_save")}
-        return export(str(kind), turns, s)
+        return export(kind, turns, s)
 
     def give_feedback(self, sent: object, request: Any) -> dict[str, Any]:
         """For the verdict buttons: whether it was noted."""

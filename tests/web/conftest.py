@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,13 @@ class Site:
     def call(self, client: httpx.Client, name: str, *data: Any) -> list[Any]:
         """Run one of the page's events through the queue, as the browser does."""
         function = next(d for d in self.config["dependencies"] if d["api_name"] == name)
-        body = {"data": list(data), "fn_index": function["id"], "session_hash": "testsession1"}
-        joined = client.post("/gradio_api/queue/join", json=body)
+        body = {"data": list(data), "fn_index": function["id"], "session_hash": (visit := uuid.uuid4().hex)}
+        # Escaped, so that a lone surrogate can be sent as well.
+        joined = client.post(
+            "/gradio_api/queue/join", content=json.dumps(body), headers={"content-type": "application/json"}
+        )
         joined.raise_for_status()
-        with client.stream(
-            "GET", "/gradio_api/queue/data", params={"session_hash": "testsession1"}
-        ) as stream:
+        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": visit}) as stream:
             for line in stream.iter_lines():
                 if not line.startswith("data:"):
                     continue
