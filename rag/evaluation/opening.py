@@ -28,6 +28,9 @@ from rag.retriever import Retriever
 __all__ = ["RememberingEncoder", "ranking_retriever", "rebuild", "seed_texts", "set_pipeline"]
 
 
+_PORTION = 4_096  # texts encoded between two writes of the cache
+
+
 class RememberingEncoder:
     """An encoder that never encodes the same document text twice: ablations cut the same texts again.
 
@@ -61,15 +64,16 @@ class RememberingEncoder:
     def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
-        if fresh:
-            # Here and not in each caller, because an index in memory is made without a word.
-            with bar("encoding", unit="text") as show:
-                made = self.plain.encode_document(
-                    list(fresh.values()), progress or _counted(show, len(fresh))
-                )
-            self._known.update(zip(fresh, made, strict=True))
-            if self._cache:
-                _save(self._cache, self.plain.encoder_id, self._known)
+        with bar("encoding", unit="text") as show:
+            # In portions, so that hours of work on a large set outlive an interruption.
+            told = progress or _counted(show, len(fresh))
+            todo = list(fresh.items())
+            for begin in range(0, len(todo), _PORTION):
+                portion = dict(todo[begin : begin + _PORTION])
+                made = self.plain.encode_document(list(portion.values()), told)
+                self._known.update(zip(portion, made, strict=True))
+                if self._cache:
+                    _save(self._cache, self.plain.encoder_id, self._known)
         return np.stack([self._known[key] for key in keys])
 
     def encode_query(self, text: str) -> Vectors:

@@ -47,7 +47,12 @@ def draw_all(run: Mapping[str, Any], folder: Path, prefix: str) -> list[tuple[st
     pictures: tuple[tuple[str, str, Callable[[Any, Mapping[str, Any], Any], None], Any], ...] = (
         ("risk-coverage", "Risk against coverage", _risk_coverage, run.get("risk_coverage")),
         ("reliability", "Confidence against accuracy", _reliability, run.get("reliability")),
-        ("confidence", "Confidence by kind of question", _histograms, run.get("reliability") and run["records"]),
+        (
+            "confidence",
+            "Confidence by kind of question",
+            _histograms,
+            run.get("reliability") and run["records"],
+        ),
         ("recall", "Recall at k", _recall, _recall_series(run)),
         ("latency", "Latency by stage", _latency, run.get("latency")),
     )

@@ -136,11 +136,8 @@ def _latency_rows(run: Mapping[str, Any]) -> list[list[str]]:
 
 def _ranking_tables(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     metrics = ("ndcg@10", "recall@1", "recall@5", "recall@10", "recall@100", "mrr@10")
-    rows = [
-        [mode, *(show(part[name]) for name in metrics), show(part["latency_p50"], "ms")]
-        for mode, part in run["modes"].items()
-    ]
-    return [("Ranking", format_table(["retrieval", *metrics, "p50"], rows)), *difference_tables(run)]
+    rows = [[mode, *(show(part[name]) for name in metrics)] for mode, part in run["modes"].items()]
+    return [("Ranking", format_table(["retrieval", *metrics], rows)), *difference_tables(run)]
 
 
 def ablation_tables(run: Mapping[str, Any]) -> list[tuple[str, str]]:
