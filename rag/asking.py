@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rag.config import Config
 from rag.datatypes import Answer
-from rag.errors import IndexMissing
+from rag.errors import IndexBusy, IndexMissing
 from rag.pipeline import Pipeline
 
 __all__ = ["ask", "default_index", "open_pipeline"]
+
+PATIENCE_S = 600.0
 
 _open: dict[tuple[Path, str], Pipeline] = {}
 _lock = threading.Lock()
@@ -49,14 +52,16 @@ def ask(
     return pipeline.ask(question, top_k=top_k, documents=documents, history=history)
 
 
-def open_pipeline(index: str | Path | None = None, *, config: Config | None = None) -> Pipeline:
-    """The pipeline over an index, opened once for each generation of it."""
+def open_pipeline(index: str | Path | None = None) -> Pipeline:
+    """The pipeline over an index, opened once for each generation of it.
+
+    Raises:
+        RagError: as `ask`.
+    """
     path = default_index() if index is None else Path(index)
     with _lock:
-        _build_if_missing(path, config or Config())
+        _build_if_missing(path)
         key = (path.resolve(), _generation(path))
-        if config is not None:
-            return Pipeline.load(path, config=config)
         if key not in _open:
             for stale in [other for other in _open if other[0] == key[0]]:
                 del _open[stale]
@@ -80,7 +85,7 @@ def _generation(path: Path) -> str:
         return ""
 
 
-def _build_if_missing(path: Path, config: Config) -> None:
+def _build_if_missing(path: Path) -> None:
     """Build `index/` from the `seeds/` beside it, saying so; any other index must be there."""
     if (path / "CURRENT").exists():
         return
@@ -91,8 +96,27 @@ def _build_if_missing(path: Path, config: Config) -> None:
     from rag.index import update_index
 
     print(f"first use: building {path}/ from {seeds}/ ...", file=sys.stderr)
-    report = update_index([seeds], path, config=config, encoder=load_encoder(config.encoder))
+    config = Config()
+    try:
+        report = update_index([seeds], path, config=config, encoder=load_encoder(config.encoder))
+    except IndexBusy:
+        _wait_for_the_other(path)
+        return
     print(
         f"built {path}/: {report.n_documents} documents, {report.n_chunks} chunks, {report.seconds:.1f} s",
         file=sys.stderr,
     )
+
+
+def _wait_for_the_other(path: Path) -> None:
+    """Two first uses at once: the second waits for what the first builds.
+
+    Raises:
+        IndexBusy: it is not there after ten minutes.
+    """
+    print(f"another process is building {path}/ already; waiting for it ...", file=sys.stderr)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (path / "CURRENT").exists():
+        if time.monotonic() > deadline:
+            raise IndexBusy(f"{path}/ is still being built by another process; try again when it is done")
+        time.sleep(0.2)

@@ -29,7 +29,8 @@ def _encoding() -> Any:
 
 def count_tokens(texts: list[str]) -> list[int]:
     """Length of each text in cl100k_base tokens (special-token look-alikes count as text)."""
-    return [len(ids) for ids in _encoding().encode_ordinary_batch(texts, num_threads=1)]
+    encoding = _encoding()
+    return [len(encoding.encode_ordinary(text)) for text in texts]
 
 
 def chunk_document(document: Document, config: ChunkConfig, encoder: Encoder) -> list[Chunk]:

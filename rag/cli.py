@@ -121,6 +121,8 @@ def _index(args: argparse.Namespace) -> int:
             encoder=load_encoder(config.encoder),
             progress=progress,
         )
+    if report.rebuilt:
+        print(f"built anew: {report.rebuilt}", file=sys.stderr)
     for name, message in report.failed:
         print(f"not read: {name}: {message}", file=sys.stderr)
     for name, message in report.left_out:
@@ -135,14 +137,12 @@ def _index(args: argparse.Namespace) -> int:
 
 def _ask(args: argparse.Namespace) -> int:
     from rag.asking import open_pipeline
-    from rag.config import Config, DecideConfig
+    from rag.config import DecideConfig
     from rag.question import check_question
 
     check_question(args.question)
-    config = None
-    if args.min_confidence is not None or args.max_risk is not None:
-        config = Config(decide=DecideConfig(min_confidence=args.min_confidence, max_risk=args.max_risk))
-    pipeline = open_pipeline(args.index, config=config)
+    decide = DecideConfig(min_confidence=args.min_confidence, max_risk=args.max_risk)
+    pipeline = open_pipeline(args.index).deciding(decide)
     answer = pipeline.ask(args.question, top_k=args.top_k, documents=args.documents)
     if args.json:
         print(json.dumps(answer.to_dict(), ensure_ascii=False))

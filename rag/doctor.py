@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rag._version import __version__
-from rag.config import Config
 from rag.errors import RagError
 
 __all__ = ["examine"]
@@ -89,8 +88,8 @@ def _index(index: str | None) -> str:
     from rag.index import Index
 
     path = Path(index) if index else default_index()
-    config = Config()
     if not (path / "CURRENT").exists() and index is None:
         return f"{path}/ is not built yet; it will be on first use, or with: rag index seeds"
-    loaded = Index.load(path, config=config, encoder_id=load_encoder(config.encoder).encoder_id)
+    loaded = Index.load(path)
+    loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
     return f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks"

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +23,7 @@ from rag.assembly import make_document
 from rag.candidates import Candidate, find_candidates
 from rag.chunking import whole_chunk
 from rag.citation import cite, same_words
-from rag.config import Config
+from rag.config import Config, DecideConfig
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
@@ -74,13 +76,18 @@ class Pipeline:
     def load(cls, index: str | Path = "index", *, config: Config | None = None) -> Pipeline:
         """Open an index.
 
+        Args:
+            index: its folder.
+            config: settings; None takes those that the index was made with.
+
         Raises:
             IndexMissing: nothing there.
             IndexMismatch: made by another format, encoder or setting, or damaged.
         """
-        config = config or Config()
-        encoder = load_encoder(config.encoder)
-        return cls(Index.load(Path(index), config=config, encoder_id=encoder.encoder_id), encoder, config)
+        opened = Index.load(Path(index), config=config)
+        encoder = load_encoder(opened.config.encoder)
+        opened.check_encoder(encoder.encoder_id)
+        return cls(opened, encoder, opened.config)
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str], *, config: Config | None = None) -> Pipeline:
@@ -88,6 +95,12 @@ class Pipeline:
         config = config or Config()
         encoder = load_encoder(config.encoder)
         return cls(Index.from_texts(texts, config=config, encoder=encoder), encoder, config)
+
+    def deciding(self, decide: DecideConfig) -> Pipeline:
+        """The same pipeline, as careful as `decide` says; nothing is loaded again."""
+        other = copy.copy(self)
+        other.config = dataclasses.replace(self.config, decide=decide)
+        return other
 
     def ask(
         self,

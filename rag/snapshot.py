@@ -110,6 +110,15 @@ class Index:
             prepared_by=code_digest(),
         )
 
+    def check_encoder(self, encoder_id: str) -> None:
+        """Refuse to be asked with another encoder than it was made with.
+
+        Raises:
+            IndexMismatch: naming both and the command that rebuilds.
+        """
+        if encoder_id != self.encoder_id:
+            raise _other_encoder(self.path, self.encoder_id, encoder_id, self.roots)
+
     def chunk_mask(self, patterns: Sequence[str] | None) -> Bools | None:
         """Which chunks belong to the documents that patterns name.
 
@@ -249,15 +258,19 @@ def _refuse_other_settings(
     root: Path, about: Mapping[str, Any], config: Config, encoder_id: str | None, again: str
 ) -> None:
     if encoder_id is not None and about["encoder_id"] != encoder_id:
-        raise IndexMismatch(
-            f"index {str(root)!r} was made with the encoder {about['encoder_id']!r}, the one in use is "
-            f"{encoder_id!r}; {again}"
-        )
+        raise _other_encoder(root, str(about["encoder_id"]), encoder_id, tuple(map(str, about["roots"])))
     made, used = _flat(about["settings"]), _flat(config.index_settings())
     if made != used:
         differing = sorted(name for name in made.keys() | used.keys() if made.get(name) != used.get(name))
         what = ", ".join(f"{name} {made.get(name)!r} (in use: {used.get(name)!r})" for name in differing)
         raise IndexMismatch(f"index {str(root)!r} was made with {what}; {again}, or use its settings")
+
+
+def _other_encoder(root: Path | None, made: str, used: str, roots: tuple[str, ...]) -> IndexMismatch:
+    again = rebuild_command(root, roots) if root else "make it again"
+    return IndexMismatch(
+        f"index {str(root)!r} was made with the encoder {made!r}, the one in use is {used!r}; {again}"
+    )
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
