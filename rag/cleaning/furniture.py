@@ -21,7 +21,7 @@ __all__ = ["classify"]
 _GLUED_LABEL = re.compile(
     r"['\"“‘]?[A-Z0-9][^:.!?\n]{1,60}['\"”’]?(?::(?=[A-Z'\"“‘#$])|\?(?=[A-Z][a-z]))\S.{14,}"
 )
-_GLUED_MARK = re.compile(r".{3,60}(?:[a-z!?.,]['\"”’]|[a-z],)(?=[A-Z][a-z])")
+_GLUED_MARK = re.compile(r".{3,60}(?:[a-z!?.,][\"”]|[!?.,]['’]|[a-z],)(?=[A-Z][a-z])")
 _CAPITAL_LABEL = re.compile(
     r"(?:(?:STORY|BACKGROUND|LIVE|RECENT|ANALYSIS|EXPLAINER|EXCLUSIVE|BREAKING|COLUMN|REVIEW)|(?=.{0,30}[A-Z]{3})[A-Z0-9'’&,-]+"
     r"(?: [A-Z0-9'’&,-]+){1,6}): (?=[A-Z'\"“‘])(?!.*[.!?;]$).{20,}"
@@ -29,8 +29,11 @@ _CAPITAL_LABEL = re.compile(
 _FURNITURE_TAGS = frozenset({"nav", "footer", "aside", "form", "button", "select", "textarea"})
 _SPEECH = re.compile(r"\b(?:said|says|told|asked|wrote|added)\b|“")
 _WIDE = re.compile("[\u3040-\u9fff]")  # scripts without blanks between words
+_NETWORK = re.compile(r"\b(?:Twitter|X|Instagram|Facebook|Threads|Bluesky|Mastodon|LinkedIn)\b")
+_SUBSCRIBE = re.compile(r"(?:Subscribe|Sign[- ]?up)\b.*\b(?:newsletters?|inbox)\b", re.IGNORECASE)
 _SHORT = 120
 _MAX_LINE = 420
+_MAX_PROMOTION = 800
 _HEAD = 12  # paragraphs in which title, byline and date are looked for at either end
 
 
@@ -48,6 +51,7 @@ def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
     _labels(worded)
     _head(worded, begins)
     _sections(worded)
+    _tail(worded)
     _headings(worded)
     _keep_if_emptied(worded)
 
@@ -78,7 +82,7 @@ def _by_itself(paragraph: Paragraph) -> None:
         kind, reason = "byline", "names who wrote or contributed"
     elif len(text) <= _MAX_LINE and LINE.match(text):
         kind, reason = "furniture", "a phrase of site furniture"
-    elif len(text) <= 300 and _promotes(text):
+    elif len(text) <= _MAX_PROMOTION and _promotes(text):
         kind, reason = "furniture", "an invitation to subscribe, follow or download"
     elif len(text) <= 80 and DATELINE.match(text):
         kind, reason = "byline", "a dateline"
@@ -102,8 +106,13 @@ def _signed(paragraphs: Sequence[Paragraph]) -> None:
 
 
 def _promotes(text: str) -> bool:
-    match = PROMOTION.search(text, 0, 260)
-    return match is not None and match.start() <= 120 and _SPEECH.search(text) is None
+    """An invitation near the start of a short paragraph, or several in a longer one; never in a report of speech."""
+    if _SPEECH.search(text):
+        return False
+    if _SUBSCRIBE.match(text):
+        return True
+    places = [match.start() for match in PROMOTION.finditer(text)]
+    return bool(places) and places[0] <= 120 and (len(text) <= 300 or len(places) >= 2)
 
 
 def _labels(paragraphs: Sequence[Paragraph]) -> None:
@@ -118,7 +127,7 @@ def _labels(paragraphs: Sequence[Paragraph]) -> None:
         text = paragraph.text
         if paragraph.kind != "prose" or len(text) > _MAX_LINE:
             continue
-        if i >= len(paragraphs) - _HEAD and SIGNATURE.search(text):
+        if SIGNATURE.search(text) and (i >= len(paragraphs) - _HEAD or _NETWORK.search(text)):
             paragraph.kind, paragraph.reason = "furniture", "how to reach the author"
         elif ADDRESS.match(text):
             paragraph.kind, paragraph.reason = "furniture", "an address and nothing else"
@@ -200,6 +209,20 @@ def _sections(paragraphs: Sequence[Paragraph]) -> None:
                 paragraph.kind, paragraph.reason = "furniture", "in a section of furniture"
 
 
+def _tail(paragraphs: Sequence[Paragraph]) -> None:
+    """A lone headline among links after the last paragraph of prose; two or more may be the article's own list."""
+    n_tail = next((i for i, p in enumerate(reversed(paragraphs)) if p.kind == "prose" and _is_text(p)), 0)
+    start = len(paragraphs) - n_tail
+    for i in range(start, len(paragraphs)):
+        paragraph = paragraphs[i]
+        if paragraph.kind != "prose" or ends_sentence(paragraph.text) or paragraph.first.bullet:
+            continue
+        after = paragraphs[i + 1] if i + 1 < len(paragraphs) else None
+        linked = i > start and paragraphs[i - 1].kind == "furniture" and paragraphs[i - 1].n_words >= 4
+        if linked and (after is None or after.kind == "furniture") and 5 <= paragraph.n_words <= 22:
+            paragraph.kind, paragraph.reason = "furniture", "a headline among links after the article"
+
+
 def _opens(paragraphs: Sequence[Paragraph], i: int) -> bool:
     text = paragraphs[i].text
     if len(text) > 90:
@@ -209,7 +232,10 @@ def _opens(paragraphs: Sequence[Paragraph], i: int) -> bool:
     if not WEAK_OPENER.match(text):
         return False
     following = paragraphs[i + 1 : i + 3]
-    return all(p.kind == "furniture" or (not ends_sentence(p.text) and p.n_words >= 5) for p in following)
+    return all(
+        p.kind == "furniture" or OPENER.match(p.text) or (not ends_sentence(p.text) and p.n_words >= 5)
+        for p in following
+    )
 
 
 def _is_long(paragraph: Paragraph) -> bool:

@@ -87,7 +87,7 @@ LINE = _any(r"""
     subscribers can (?:sign up|read|listen|access|also|get|join|download|hear)\b
     (?:already )?(?:a |have an? )?(?:subscriber|member|account)\?? ?(?:sign|log) in\b
     (?:sign|log) in(?: to\b|$)
-    for (?:the )?(?:latest|more|other) (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|
+    for (?:the )?(?:latest|more|other)(?: \w+){0,3} (?:news|updates|stories|headlines)\b.{0,200}(?:download|follow|
         visit|subscribe|sign up|\bapp\b|click|go to)
     follow (?:us|me|him|her|them|our|the|reporters?)\b.{0,120}(?:\bon\b|@|channel|whatsapp|twitter|
         facebook|instagram|telegram)
@@ -161,7 +161,7 @@ LINE = _any(r"""
         days?|seconds?|weeks?) ago$
     (?:view|see|open|launch) (?:in )?(?:the )?(?:gallery|slideshow|full[ -]?screen|original|larger image)\b
     # German
-    (?:newsletter abonnieren|jetzt (?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|
+    (?:newsletter abonnieren|jetzt (?:(?:den |unseren )?newsletter )?(?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|
         melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
     (?:teilen|merken|drucken|artikel (?:teilen|drucken|merken)|zur startseite|anzeige|werbung|anmelden|
         registrieren)$
@@ -205,18 +205,22 @@ LINE = _any(r"""
 # An invitation near the start of a short paragraph: an imperative that begins a sentence, and what it sells.
 PROMOTION = re.compile(
     r"(?:^|[.?!:…►] ?)(?:Please )?"
-    r"(?:Sign[- ]?up|SIGN UP|Subscribe|SUBSCRIBE|Register|Join|Download|Follow|Get|Play|Try|Text|Support|See who is)\b"
+    r"(?:Follow along\b|(?:Sign[- ]?up|SIGN UP|Subscribe|SUBSCRIBE|Register|Join|Download|Follow|Get|Play|Try|Text|"
+    r"Shop|Support|See who is)\b"
     r"[^.?!]{0,140}\b(?i:newsletters?|inbox|app|whatsapp|telegram|alerts|podcast|notifications|crossword|puzzle|"
-    r"subscription|journalism|elections team|free trial|voter guide)\b"
+    r"subscription|journalism|elections team|free trial|voter guide|curated by our editors)\b)"
 )
 # How to reach who wrote it: contact words and an address or a handle, with a pronoun, a name or a reporter's title.
 _CONTACT = r"(?i:reach|contact|e-?mail|follow|tweet|message|call|find)"
 _ADDRESS = r".{0,160}?(?:[\w.+-]+@[\w-]+\.\w+|(?<!\w)@\w{3,})"
-_WRITES = r"(?i:reporter|journalist|correspondent|columnist|editor|writer|reporting fellow|photographer|producer|intern|contributor)"
+_WRITES = (
+    r"(?i:reporter|journalist|correspondent|columnist|editor|writer|reporting fellow|photographer|producer|"
+    r"intern|contributor)"
+)
 SIGNATURE = re.compile(
     rf"\b{_CONTACT} (?:him|her|them|me|us)\b{_ADDRESS}|\b{_WRITES}\b.{{0,200}}\b{_CONTACT}(?:ed)?\b{_ADDRESS}"
     rf"|\b{_WRITES} covering .{{0,200}}{_ADDRESS}"
     rf"|^{_CONTACT} (?:\w+ ){{0,6}}?(?:{_WRITES}|[A-Z][\w.'’-]+ [A-Z]){_ADDRESS}"
     rf"|^(?:[A-Z][\w.'’-]+ ){{2,4}}(?i:can be (?:reached|contacted|followed|e-?mailed)|covers)\b{_ADDRESS}"
-    rf"|^(?i:(?:on )?(?:twitter|x|instagram|facebook|threads|e-?mail)(?:/x)?)\s?:?\s?@?{_ADDRESS}"
+    r"|^(?i:(?:on )?(?:twitter|x|instagram|facebook|threads)(?:/x)?)\s?:?\s?@\w|^(?i:e-?mail): ?[\w.+-]+@"
 )

@@ -25,13 +25,18 @@ def sentences(text: str, kind: str | None = None) -> list[str]:
     [
         ("The mayor praised the two leading", "engineers of the project, who had come from the coast."),
         ("So last autumn it", "bought two more boats from a yard in the north of the country."),
-        ("The county paid for the", "Northern Lights, a boat that had lain in the harbour for years without an owner."),
+        (
+            "The county paid for the",
+            "Northern Lights, a boat that had lain in the harbour for years without an owner.",
+        ),
         ("The speech was held by Mr.", "Larsen, who had been the harbour master for more than twenty years."),
         ("They dug a chan-", "nel of four metres."),
         ("It was, the engineers say,", "4 metres deep by the end of the week, and nobody had been hurt."),
     ],
 )
-@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n \n", "\n\n\n\n", "\n\n12\n\n", "\n\n![](images/p2.jpeg)\n\n", "\x0c\n"])
+@pytest.mark.parametrize(
+    "gap", ["\n\n", "\r\n\r\n", "\n \n", "\n\n\n\n", "\n\n12\n\n", "\n\n![](images/p2.jpeg)\n\n", "\x0c\n"]
+)
 def test_a_sentence_broken_by_a_page_break_is_one_span(before: str, after: str, gap: str) -> None:
     text = f"{BODY} {before}{gap}{after} It was noon.\n\n{BODY}"
     assert f"{before}{gap}{after}" in sentences(text)
@@ -41,11 +46,17 @@ def test_a_sentence_broken_by_a_page_break_is_one_span(before: str, after: str, 
     ("first", "second"),
     [
         ("Shutterstock", "the harbour was dredged last summer after boats had run aground there."),
-        ("A Harbour for the Next Century", "the harbour was dredged last summer after boats had run aground."),
+        (
+            "A Harbour for the Next Century",
+            "the harbour was dredged last summer after boats had run aground.",
+        ),
         ("By Jane Doe", "the harbour was dredged last summer after boats had run aground there."),
         ("12 May 2024", "the harbour was dredged last summer after boats had run aground there."),
         (BODY, "the lower case of this line is nobody's fault, for the one before it has ended."),
-        ("Why the harbour matters to the town", "The harbour was dredged last summer, after boats had run aground."),
+        (
+            "Why the harbour matters to the town",
+            "The harbour was dredged last summer, after boats had run aground.",
+        ),
         ("The town wants a deeper harbour and two more boats", "— Jane Doe"),
         ("The town wants a deeper harbour and two more boats of its own", "- more boats\n- more fish"),
         ("The town bought two boats", "two boats were sold"),

@@ -74,7 +74,11 @@ def test_author_and_date() -> None:
 
 def test_headings_are_marked() -> None:
     text, structure = read("000")
-    headings = [s.of(text) for s, kind in zip(structure.sentences, structure.sentence_kinds, strict=True) if kind == "heading"]
+    headings = [
+        s.of(text)
+        for s, kind in zip(structure.sentences, structure.sentence_kinds, strict=True)
+        if kind == "heading"
+    ]
     assert headings == [
         "The Lost Art of Backchannel Diplomacy",
         "Personality and Politics: The Human Element",
@@ -111,7 +115,11 @@ def test_every_sentence_of_prose_begins_and_ends_like_one(name: str) -> None:
 
 def test_spanish_paragraph_is_split_into_its_two_sentences() -> None:
     text, structure = read("003")
-    spanish = [s.of(text) for s in structure.sentences if re.search(r"\b(?:Washington, los|Las empresas)\b", s.of(text))]
+    spanish = [
+        s.of(text)
+        for s in structure.sentences
+        if re.search(r"\b(?:Washington, los|Las empresas)\b", s.of(text))
+    ]
     assert len(spanish) == 2
     assert spanish[0].startswith("Para Washington, los objetivos")
     assert spanish[0].endswith("de las empresas estatales chinas.")
@@ -134,4 +142,11 @@ def test_without_furniture_removal_every_line_with_words_is_prose(name: str) -> 
         if any(span.start < end and start < span.end for span in structure.sentences)
     }
     assert kept == {number for number, _, _ in lines(text)} - PICTURE_LINES.get(name, set())
-    assert {block.kind for block in structure.blocks} <= {"prose", "heading", "title", "byline", "date", "markup"}
+    assert {block.kind for block in structure.blocks} <= {
+        "prose",
+        "heading",
+        "title",
+        "byline",
+        "date",
+        "markup",
+    }

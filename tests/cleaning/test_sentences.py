@@ -68,7 +68,12 @@ def test_end_marks_are_left_outside() -> None:
 
 
 def test_a_text_in_lower_case_is_still_split() -> None:
-    assert split("buy milk. call bob. go home. sleep early.") == ["buy milk.", "call bob.", "go home.", "sleep early."]
+    assert split("buy milk. call bob. go home. sleep early.") == [
+        "buy milk.",
+        "call bob.",
+        "go home.",
+        "sleep early.",
+    ]
 
 
 def test_offsets_are_code_points() -> None:

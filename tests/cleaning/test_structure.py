@@ -38,7 +38,10 @@ LINES = [
     "   ",
 ]
 documents = st.lists(
-    st.tuples(st.sampled_from(LINES), st.sampled_from(["\n", "\n\n", "\r\n", "\r\n\r\n", "\x0c", "\u2028", " \n\t\n"])),
+    st.tuples(
+        st.sampled_from(LINES),
+        st.sampled_from(["\n", "\n\n", "\r\n", "\r\n\r\n", "\x0c", "\u2028", " \n\t\n"]),
+    ),
     max_size=14,
 ).map(lambda lines: "".join(line + end for line, end in lines))
 
@@ -104,7 +107,9 @@ def test_without_removal_every_word_is_in_a_sentence(text: str) -> None:
                 assert covered[shown.to_raw(i, i + 1).start], (block, char)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n\n", "\ufeff", "\x00", "\u200b\u200b", "<p></p>", "![](a.png)", "<!-- x -->"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n\n", "\ufeff", "\x00", "\u200b\u200b", "<p></p>", "![](a.png)", "<!-- x -->"]
+)
 def test_texts_without_words_have_no_sentences(text: str) -> None:
     structure = read_structure(text)
     assert structure.sentences == ()
@@ -133,7 +138,9 @@ def test_hostile_repetition_is_read_in_reasonable_time(unit: str) -> None:
 
 def test_a_very_long_text_is_read_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.cleaning.structure._STRETCH", 2_000)
-    paragraph = "The council voted on Monday to close the bridge. Nobody objected to it, and the vote took a minute."
+    paragraph = (
+        "The council voted on Monday to close the bridge. Nobody objected to it, and the vote took a minute."
+    )
     text = "A Title\n\n" + "\n\n".join(f"{paragraph} It was vote {n}." for n in range(200))
     structure = read_structure(text)
     check(text, structure)
