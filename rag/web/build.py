@@ -143,7 +143,7 @@ def _document_widgets(frame: _Frame, page: Page) -> Any:
     def none_offered() -> list[str]:
         return []
 
-    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     everything.click(all_offered, None, documents, api_name="choose_all", **quiet)
     nothing.click(none_offered, None, documents, api_name="choose_none", **quiet)
     return documents
