@@ -137,19 +137,7 @@ class Pipeline:
             QuestionError: empty, blank, too long or not text.
         """
         started = time.perf_counter()
-        cleaned = check_question(question)
-        documents = {
-            doc_id: make_document(doc_id, text, hashlib.sha256(text.encode()).hexdigest())
-            for doc_id, text in texts.items()
-        }
-        hits = [
-            Hit(place, whole_chunk(document), 0.0, 0.0, 0.0)
-            for place, document in enumerate(documents.values())
-            if document.sentences
-        ]
-        timings: dict[str, float] = {"prepare": time.perf_counter() - started}
-        considered = self._read_and_decide(cleaned, hits, timings, documents, self.reading_calibration)
-        return self._answer(question, considered, top_k, started)
+        return self._answer(question, self.consider_texts(question, texts), top_k, started)
 
     def _answer(self, question: str, considered: Considered, top_k: int, started: float) -> Answer:
         timings = dict(considered.timings)
@@ -175,6 +163,22 @@ class Pipeline:
         with _timed(timings, "retrieve"):
             hits = self.retriever.retrieve(cleaned, documents=documents)
         return self._read_and_decide(cleaned, hits, timings, self.index.documents, self.calibration)
+
+    def consider_texts(self, question: str, texts: Mapping[str, str]) -> Considered:
+        """As `consider`, of the given texts by doc_id, each read whole; nothing is retrieved."""
+        cleaned = check_question(question)
+        timings: dict[str, float] = {}
+        with _timed(timings, "prepare"):
+            documents = {
+                doc_id: make_document(doc_id, text, hashlib.sha256(text.encode()).hexdigest())
+                for doc_id, text in texts.items()
+            }
+            hits = [
+                Hit(place, whole_chunk(document), 0.0, 0.0, 0.0)
+                for place, document in enumerate(documents.values())
+                if document.sentences
+            ]
+        return self._read_and_decide(cleaned, hits, timings, documents, self.reading_calibration)
 
     def _read_and_decide(
         self,

@@ -31,6 +31,7 @@ STAGES = [
     ["asking", "training"],
     ["evaluation", "web"],
     ["calibrating", "doctor"],
+    ["fitting"],
     ["cli", "__main__", "__init__"],
 ]
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}

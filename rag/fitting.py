@@ -1,0 +1,173 @@
+"""Makes the calibration that comes with the reader: `python -m rag.fitting SQUAD --out rag/models/reader`.
+
+Fitted on development questions only: the development half of the project's own questions over
+`seeds/`, and a SQuAD 2.0 file asked of all its paragraphs at once. Each of the two counts the same
+in the fit, however many questions it has. A second calibration, for reading given texts without
+retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rag.calibrating import Example, fit, holds_answer, save
+from rag.candidates import Candidate, RankWeights
+from rag.encoder import load_encoder
+from rag.evaluation.confidence_metrics import auroc, calibration_error
+from rag.evaluation.datasets import own_seed_questions
+from rag.evaluation.opening import RememberingEncoder, set_pipeline
+from rag.evaluation.own_questions import load_questions
+from rag.evaluation.question_sets import Question, QuestionSet
+from rag.evaluation.squad_files import load_squad
+from rag.pipeline import Considered, Pipeline
+from rag.progress import bar
+
+__all__ = ["main"]
+
+READING_FEATURES = ("reader", "answerable")
+Asked = list[tuple[Question, Considered]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fit both calibrations and print how well they do, by cross-validation."""
+    parser = argparse.ArgumentParser(prog="python -m rag.fitting", description=__doc__)
+    parser.add_argument("squad", type=Path, help="SQuAD 2.0 .json or .json.gz to tune on")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the reader")
+    parser.add_argument("--limit", type=int, default=1500, help="SQuAD questions to use (default: 1500)")
+    parser.add_argument("--cache", type=Path, help="keep document vectors in this file between runs")
+    parser.add_argument("--weights", action="store_true", help="only compare weights of the ranking")
+    args = parser.parse_args(argv)
+
+    encoder = RememberingEncoder(load_encoder(), args.cache)
+    seeds = load_questions(own_seed_questions()).only("dev")
+    squad = load_squad(args.squad).only(limit=args.limit)
+    seed_pipeline = set_pipeline(seeds, "open", encoder)
+    asked = {
+        "seeds": _ask(seed_pipeline, seeds),
+        "squad": _ask(set_pipeline(squad, "open", encoder), squad),
+    }
+    if args.weights:
+        _compare_weights(asked)
+        return 0
+    _fit_open(asked, seed_pipeline, args.out, squad.name)
+    _fit_reading(seed_pipeline, squad, args.out)
+    return 0
+
+
+def _ask(pipeline: Pipeline, questions: QuestionSet) -> Asked:
+    with bar(f"asking {questions.name}", unit="question") as progress:
+        found = []
+        for question in questions.questions:
+            found.append((question, pipeline.consider(question.text)))
+            progress(len(found), len(questions.questions))
+    return found
+
+
+def _examples(asked: Asked, weight: float) -> list[Example]:
+    examples = []
+    for question, considered in asked:
+        if considered.features is not None:
+            right = _right(question, considered.candidates[0])
+            examples.append(Example(considered.features, right, question.answerable, weight))
+    return examples
+
+
+def _right(question: Question, candidate: Candidate) -> bool:
+    return holds_answer(candidate.quote.of(candidate.document.text), question.answers)
+
+
+def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path, name: str) -> None:
+    seeds = _examples(asked["seeds"], 1.0)
+    squad = _examples(asked["squad"], len(asked["seeds"]) / len(asked["squad"]))
+    rank = pipeline.calibration.rank
+    made = fit(
+        [*seeds, *squad],
+        reader_id=pipeline.reader.reader_id,
+        fitted_on=f"{len(seeds)} development questions over seeds/ and {len(squad)} of {name}, open",
+        rank=rank,
+    )
+    # The threshold is chosen where users are: on whole articles, not on SQuAD's paragraphs.
+    confidences = sorted(made.confidence(e.features) for e in seeds if e.answerable)
+    threshold = round(confidences[int(len(confidences) * 0.05)], 4)
+    save(dataclasses.replace(made, threshold=threshold), out / "calibration.json")
+    print(f"calibration.json: threshold {threshold:.3f}")
+    for label, weight in zip(made.features, made.weights, strict=True):
+        print(f"  {label:16} {weight:+.2f}")
+    for label, examples, rest in (("seeds", seeds, squad), ("squad", squad, seeds)):
+        _print_held_out(label, examples, rest)
+
+
+def _print_held_out(label: str, examples: list[Example], rest: list[Example], n_folds: int = 5) -> None:
+    """Every fifth of the questions judged by a calibration that has not seen it."""
+    said = np.zeros(len(examples))
+    order = np.random.default_rng(0).permutation(len(examples))
+    for fold in range(n_folds):
+        left_out = set(order[fold::n_folds].tolist())
+        made = fit(
+            [e for i, e in enumerate(examples) if i not in left_out] + rest, reader_id="", fitted_on=""
+        )
+        for i in left_out:
+            said[i] = made.confidence(examples[i].features)
+    right = [e.right for e in examples]
+    answerable = np.array([e.answerable for e in examples])
+    scores = said.tolist()
+    quoted = np.mean([e.right for e in examples if e.answerable])
+    print(
+        f"{label}: right quote {quoted:.3f}, held out: answerable AUROC {auroc(scores, answerable.tolist()):.3f}, "
+        f"right AUROC {auroc(scores, right):.3f}, ECE {calibration_error(scores, right):.3f}"
+    )
+    for coverage in (0.90, 0.93, 0.95):
+        cut = float(np.quantile(said[answerable], 1 - coverage))
+        refused = np.mean(said[~answerable] < cut)
+        print(f"  {coverage:.0%} of the answerable answered: {refused:.1%} of the rest refused")
+
+
+def _fit_reading(pipeline: Pipeline, squad: QuestionSet, out: Path) -> None:
+    texts = dict(squad.texts or {})
+    examples = []
+    with bar("reading", unit="question") as progress:
+        for question in squad.questions:
+            doc_id = str(question.doc_id)
+            considered = pipeline.consider_texts(question.text, {doc_id: texts[doc_id]})
+            examples.extend(_examples([(question, considered)], 1.0))
+            progress(len(examples), len(squad.questions))
+    made = fit(
+        examples,
+        reader_id=pipeline.reader.reader_id,
+        fitted_on=f"{len(examples)} questions of {squad.name}, each read with its own paragraph",
+        names=READING_FEATURES,
+        rank=RankWeights(0.0, 0.0, 0.0),
+    )
+    save(dataclasses.replace(made, threshold=0.5), out / "calibration_reading.json")
+    _print_held_out("reading", examples, [])
+
+
+def _compare_weights(asked: dict[str, Asked]) -> None:
+    """Share of answerable questions whose best quote is right, by the weights of the ranking."""
+    now = RankWeights()
+    print("retrieval similarity  " + "  ".join(asked))
+    for retrieval, similarity in itertools.product((0.0, 4.0, 8.0, 12.0, 16.0), (0.0, 4.0, 8.0, 12.0, 16.0)):
+        weights = RankWeights(retrieval, similarity, now.name_only)
+        shares = [np.mean([_right_by(q, c, weights) for q, c in a if q.answerable]) for a in asked.values()]
+        print(f"{retrieval:9.1f} {similarity:10.1f}  " + "  ".join(f"{share:.3f}" for share in shares))
+
+
+def _right_by(question: Question, considered: Considered, weights: RankWeights) -> bool:
+    if not considered.candidates:
+        return False
+    best = max(
+        considered.candidates,
+        key=lambda c: c.reading.score + weights.retrieval * c.hit.score + weights.similarity * c.similarity,
+    )
+    return _right(question, best)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
