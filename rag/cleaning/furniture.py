@@ -19,7 +19,7 @@ __all__ = ["classify"]
 # "Tax row:Minister to resign", "How much is it?Prices since 1990": text extraction glues the label of a link to
 # another story's headline.
 _GLUED_LABEL = re.compile(
-    r"['\"“‘]?[A-Z0-9][^:.!?\n]{1,60}['\"”’]?(?::(?=[A-Z'\"“‘#$])|\?(?=[A-Z][a-z]))\S.{14,}"
+    r"['\"“‘]?[A-Z0-9](?:[^:.!?\n]|\.(?=\w)){1,60}['\"”’]?(?::(?=['\"“‘]?[A-Z#$])|\?(?=[A-Z][a-z]))\S.{14,}"
 )
 _GLUED_MARK = re.compile(r".{3,60}(?:[a-z!?.,][\"”]|[!?.,]['’]|[a-z],)(?=[A-Z][a-z])")
 _CAPITAL_LABEL = re.compile(

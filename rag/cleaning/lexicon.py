@@ -161,8 +161,8 @@ LINE = _any(r"""
         days?|seconds?|weeks?) ago$
     (?:view|see|open|launch) (?:in )?(?:the )?(?:gallery|slideshow|full[ -]?screen|original|larger image)\b
     # German
-    (?:newsletter abonnieren|jetzt (?:(?:den |unseren )?newsletter )?(?:abonnieren|anmelden|registrieren|testen)|abonnieren sie|
-        melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
+    (?:newsletter abonnieren|jetzt (?:(?:den |unseren )?newsletter )?(?:abonnieren|anmelden|registrieren|testen)|
+        abonnieren sie|melden sie sich .{0,40}(?:an|newsletter)|folgen sie uns)\b.{0,200}$
     (?:teilen|merken|drucken|artikel (?:teilen|drucken|merken)|zur startseite|anzeige|werbung|anmelden|
         registrieren)$
     (?:ihre|deine) e-?mail-adresse wird nicht\b

@@ -84,12 +84,16 @@ def test_a_line_between_paragraphs(line: str) -> None:
     [
         "You May Also Like\n\nFerry Runs Late Again\n\nSchool Roof Leaks After Storm\n\nCounty Votes on Budget",
         "Others Also Read",
-        "Leave a Reply\n\nYour email address will not be published. Required fields are marked *\n\nName *\n\nEmail *\n\nPost Comment",
+        "Leave a Reply\n\nYour email address will not be published. Required fields are marked *\n"
+        "\nName *\n\nEmail *\n\nPost Comment",
         "Related articles\nFerry runs late for the fifth day in a row\nSchool roof leaks after the storm of the week\n"
         "The county votes on its budget for the next two years",
-        "Most read\n\n1. Ferry runs late for the fifth day\n\n2. School roof leaks after storm\n\n3. County votes on budget",
-        "Recommended\n\n    IMG-2024-1-thumb\n    Ferry Runs Late Again\n    The ferry to the islands was late for the fifth "
-        "day in a row, and passengers...\n    IMG-2024-2-thumb\n    School Roof Leaks\n    After the storm of the week the "
+        "Most read\n\n1. Ferry runs late for the fifth day\n\n2. School roof leaks after storm\n\n"
+        "3. County votes on budget",
+        "Recommended\n\n    IMG-2024-1-thumb\n    Ferry Runs Late Again\n"
+        "    The ferry to the islands was late for the fifth "
+        "day in a row, and passengers...\n    IMG-2024-2-thumb\n    School Roof Leaks\n"
+        "    After the storm of the week the "
         "roof of the school...",
         "More from the Coast Herald:\n\nFor the latest news from the Coast Herald download our mobile app.\n\n"
         "Next In Local News\n\nFerry runs late for the fifth day in a row\nSchool roof leaks after the storm",
@@ -146,13 +150,17 @@ KEPT_WHOLE = {
     "a note that looks like furniture": "Subscribe to the paper\nContact: anna@example.org\nShare\nComments",
     "one line": "The meeting is moved to Tuesday.",
     "one word": "Reuters",
-    "a recipe": "Pancakes\n\nIngredients\n- 200 g flour\n- 3 eggs\n- 0.4 l milk\n\nMethod\n1. Mix flour and milk.\n2. Add the eggs.\n"
-    "3. Bake in butter until brown.",
-    "minutes": "Present: Anna Berg, Carl Dahl\nExcused: Eva Fors\n\n1. Budget\nThe budget was approved.\n2. Any other business\nNone.\n"
+    "a recipe": "Pancakes\n\nIngredients\n- 200 g flour\n- 3 eggs\n- 0.4 l milk\n\nMethod\n1. Mix flour and milk.\n"
+    "2. Add the eggs.\n3. Bake in butter until brown.",
+    "minutes": "Present: Anna Berg, Carl Dahl\nExcused: Eva Fors\n\n1. Budget\n"
+    "The budget was approved.\n2. Any other business\nNone.\n"
     "Next meeting: 4 June, 18:00",
-    "questions and answers": "Q: When does the ferry leave?\nA: At nine.\nQ: How much is it?\nA: 20 crowns.\nQ: Share a cabin?\nA: Yes.",
-    "facts with bullets": "Key facts\n• The harbour is 4 metres deep\n• It was built in 1911\n• 42 boats are registered\n• The town has 2,100 inhabitants",
-    "a poem": "The sand comes in, the sand goes out,\nThe boats lie still and wait,\nThe gulls above them wheel and shout\n"
+    "questions and answers": "Q: When does the ferry leave?\nA: At nine.\nQ: How much is it?\n"
+    "A: 20 crowns.\nQ: Share a cabin?\nA: Yes.",
+    "facts with bullets": "Key facts\n• The harbour is 4 metres deep\n• It was built in 1911\n"
+    "• 42 boats are registered\n• The town has 2,100 inhabitants",
+    "a poem": "The sand comes in, the sand goes out,\nThe boats lie still and wait,\n"
+    "The gulls above them wheel and shout\n"
     "And no one shuts the gate.\n\nAnd no one shuts the gate, my dear,\nAnd no one shuts the gate.",
     "a table of keys": "Name:Anna\nPort:Nord\nLength:14 m\nBuilt:1987\nOwner:Berg & Dahl",
     "agencies": "The largest news agencies\nReuters\nAFP\nAssociated Press\ndpa",

@@ -89,15 +89,19 @@ def test_lines_that_are_paragraphs_stay_apart() -> None:
 
 
 def test_a_sentence_of_another_language_is_split_by_its_own_rules() -> None:
-    spanish = "La Sra. Díaz llegó de los EE. UU. con su hija para ver el puerto. Las dos se fueron por la noche en el tren."
-    text = f"{BODY}\n\n{spanish}\n\n{BODY}"
+    first = "La Sra. Díaz llegó de los EE. UU. con su hija para ver el puerto y los barcos de la ciudad."
+    second = "Las dos se fueron por la noche en el tren."
+    text = f"{BODY}\n\n{first} {second}\n\n{BODY}"
     assert read_structure(text).language == "en"
-    assert spanish[:66] in sentences(text) or spanish.split(". Las")[0] + "." in sentences(text)
-    assert "Las dos se fueron por la noche en el tren." in sentences(text)
+    assert first in sentences(text)
+    assert second in sentences(text)
 
 
 def test_a_document_in_chinese() -> None:
-    text = "港口的未来\n\n去年夏天，镇上的港口被疏浚，因为渔船不止一次在那里搁浅。工程持续了十一周，费用由县里支付。\n\n“我们很高兴。”镇长说。"
+    text = (
+        "港口的未来\n\n去年夏天，镇上的港口被疏浚，因为渔船不止一次在那里搁浅。工程持续了十一周，费用由县里支付。\n\n"
+        "“我们很高兴。”镇长说。"
+    )
     structure = read_structure(text)
     assert structure.language == "zh"
     assert structure.title == "港口的未来"
@@ -109,7 +113,8 @@ def test_simple_html() -> None:
         "<html><head><title>The Harbour &amp; the Town</title><style>p { color: red }</style></head><body>"
         "<nav><a href='/'>Home</a> <a href='/news'>News</a></nav>\n"
         f"<h1>The Harbour &amp; the Town</h1>\n<p>{BODY}</p><h2>The boats</h2><p>They came <b>back</b> in June.<br>"
-        f"All of them.</p><ul><li>Anna</li><li>Berta</li></ul><p>{BODY}</p><footer>Imprint and privacy</footer></body></html>"
+        f"All of them.</p><ul><li>Anna</li><li>Berta</li></ul><p>{BODY}</p><footer>Imprint and "
+        f"privacy</footer></body></html>"
     )
     structure = read_structure(text)
     assert structure.title == "The Harbour & the Town"
@@ -122,7 +127,9 @@ def test_simple_html() -> None:
 
 
 def test_markdown() -> None:
-    text = f"# The Harbour\n\n*By* nobody\n\n{BODY}\n\n## The boats\n\n- the [Anna](https://example.org/anna)\n- the Berta\n\n{BODY}"
+    text = f"# The Harbour\n\n*By* nobody\n\n{BODY}\n\n## The boats\n\n" + (
+        f"- the [Anna](https://example.org/anna)\n- the Berta\n\n{BODY}"
+    )
     structure = read_structure(text)
     assert structure.title == "The Harbour"
     assert "The boats" in sentences(text, "heading")
@@ -133,7 +140,8 @@ def test_markdown() -> None:
 
 def test_the_largest_letters_are_the_title() -> None:
     text = (
-        '<span style="font-size:9pt">The Coast | Shipping</span>\n<span style="font-size:20pt">A harbour for everyone</span>\n'
+        '<span style="font-size:9pt">The Coast | Shipping</span>\n'
+        '<span style="font-size:20pt">A harbour for everyone</span>\n'
         f'<span style="font-size:12pt">What the town gained</span>\n\n{BODY}\n\n{BODY}'
     )
     assert read_structure(text).title == "A harbour for everyone"

@@ -123,9 +123,12 @@ N = 50_000
 @pytest.mark.parametrize(
     "unit",
     [
-        "a", "\n", " ", "<", "<b>", "<!--", "<script>", "![", "![](", "[", "[a](http://x", "&", "**", "*", "- ", "> ", "# ",
-        ".", ". ", "“A. ", '"A. ', "(a. B ", "A. B. ", "1. ", "Aa:", "By Aa, ", "A-A/", "_ ", "e\u0301", "\u0301", "\u200d",
-        "a\u200d", "🇩🇪", "。", "他说你好。", "ab\n", "ab\n\n", "a-\n", "<p>\n", "\r", "\x0c", "<a x=1 ", "font-size: 9pt",
+        "a", "\n", " ", "<", "<b>", "<!--", "<script>", "![", "![](",
+        "[", "[a](http://x", "&", "**", "*", "- ", "> ", "# ",
+        ".", ". ", "“A. ", '"A. ', "(a. B ", "A. B. ", "1. ",
+        "Aa:", "By Aa, ", "A-A/", "_ ", "e\u0301", "\u0301", "\u200d",
+        "a\u200d", "🇩🇪", "。", "他说你好。", "ab\n", "ab\n\n",
+        "a-\n", "<p>\n", "\r", "\x0c", "<a x=1 ", "font-size: 9pt",
         "A (", "Follow us @", "lower case words that never end, and\n\n",
     ],
 )  # fmt: skip
@@ -150,7 +153,10 @@ def test_a_very_long_text_is_read_in_stretches(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_block_is_the_whole_line_and_prose_what_is_seen() -> None:
-    text = '<span style="font-size:21pt">A Title</span>\n\n<b>It is so.</b> And so on, the council of the town said on Monday.'
+    text = (
+        '<span style="font-size:21pt">A Title</span>\n\n'
+        "<b>It is so.</b> And so on, the council of the town said on Monday."
+    )
     structure = read_structure(text)
     assert structure.blocks[0].span == Span(0, text.index("\n"))
     assert structure.title == "A Title"
