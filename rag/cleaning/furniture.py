@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rag.cleaning.lexicon import LINE, OPENER, PROMOTION, SIGNATURE, WEAK_OPENER
 from rag.cleaning.lines import ADDRESS, BYLINE, CREDIT, DATE, DATELINE, RULE, SIGNED, TEASER, THUMBNAIL
-from rag.cleaning.paragraphs import SENTENCE_INSIDE, Paragraph, ends_sentence
+from rag.cleaning.paragraphs import SENTENCE_INSIDE, Paragraph, ends_sentence, is_page_number
 
 __all__ = ["classify"]
 
@@ -47,6 +47,7 @@ def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
     for paragraph in paragraphs:
         _by_itself(paragraph)
     worded = [paragraph for paragraph in paragraphs if paragraph.kind != "markup"]
+    _running(worded)
     _signed(worded)
     _labels(worded)
     _head(worded, begins)
@@ -87,6 +88,15 @@ def _by_itself(paragraph: Paragraph) -> None:
     elif len(text) <= 80 and DATELINE.match(text):
         kind, reason = "byline", "a dateline"
     paragraph.kind, paragraph.reason = kind, reason
+
+
+def _running(paragraphs: Sequence[Paragraph]) -> None:
+    """Page numbers and running heads, known by those among them that interrupt a sentence."""
+    heads = {p.text for p in paragraphs if p.within}
+    numbered = any(map(is_page_number, heads))
+    for paragraph in paragraphs:
+        if paragraph.text in heads or (numbered and is_page_number(paragraph.text)):
+            paragraph.kind, paragraph.reason = "furniture", "runs through the pages"
 
 
 def _signed(paragraphs: Sequence[Paragraph]) -> None:

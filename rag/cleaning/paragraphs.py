@@ -16,7 +16,7 @@ from rag.cleaning.language import is_function_word
 from rag.cleaning.lines import BYLINE, CREDIT, DATE, RULE, SIGNED, THUMBNAIL
 from rag.cleaning.parts import Part, read_parts
 
-__all__ = ["SENTENCE_INSIDE", "Paragraph", "ends_sentence", "read_paragraphs"]
+__all__ = ["SENTENCE_INSIDE", "Paragraph", "ends_sentence", "is_page_number", "read_paragraphs"]
 
 _CLOSERS = "\"'“‘”’»›)]}」』）】 *_■▪◼♦●"
 _TERMINAL = ".!?…。！？｡؟।:;：；"
@@ -45,11 +45,13 @@ class Paragraph:
     Attributes:
         parts: in order.
         text: the parts' words joined by spaces.
+        within: it stands between the parts of another paragraph's sentence.
         kind, reason: as in `Block`; empty until classified.
     """
 
     parts: list[Part]
     text: str
+    within: bool = False
     kind: str = ""
     reason: str = ""
 
@@ -87,6 +89,8 @@ def read_paragraphs(text: str) -> list[Paragraph]:
             n_between += 1
             continue
         if before is not None and shape.belongs(before, part, n_between):
+            for paragraph in paragraphs[len(paragraphs) - n_between :]:
+                paragraph.within = True
             before.parts.append(part)
             before.text = f"{before.text[-_TAIL:]} {part.text}"
         else:
@@ -125,9 +129,7 @@ class _Shape:
             return False
         if RULE.match(text) or THUMBNAIL.match(text):
             return True
-        if part.newlines < 2:
-            return False
-        return (len(text) < 20 and _PAGE_NUMBER.match(text) is not None) or text in self.running
+        return part.newlines == 2 and (is_page_number(text) or text in self.running)
 
     def belongs(self, before: Paragraph, part: Part, n_between: int) -> bool:
         """Whether the part goes on with the paragraph before it."""
@@ -168,6 +170,15 @@ class _Shape:
         # A new page may begin with a name. Only where pages do break sentences in this text: a
         # paragraph whose last dot was forgotten looks the same.
         return self.paged and blank_line and inside and len(a) >= 200 and len(b) >= 80 and ends_sentence(b)
+
+
+def is_page_number(text: str) -> bool:
+    """Whether the text is nothing but "12", "- 12 -" or "Page 3 of 10".
+
+    >>> is_page_number("Page 3 of 10"), is_page_number("3 of them")
+    (True, False)
+    """
+    return len(text) < 20 and _PAGE_NUMBER.match(text) is not None
 
 
 def _wrap_width(parts: Sequence[Part]) -> int:

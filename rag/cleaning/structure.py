@@ -114,6 +114,8 @@ class _Found:
                 continue
             last = credit[0] if credit else len(text)
             prose += [Span(s.start, min(s.end, last)) for s in _runs(paragraph, shown=True) if s.start < last]
+            if paragraph.within:  # part of the span of the sentence that it interrupts
+                continue
             spans = _sentences(mapped, paragraph, self.language)
             sentences += [(span, paragraph.kind) for span in spans if span.end <= last]
         # A paragraph that goes on behind a picture was read before the picture.

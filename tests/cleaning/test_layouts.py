@@ -40,6 +40,37 @@ def sentences(text: str, kind: str | None = None) -> list[str]:
 def test_a_sentence_broken_by_a_page_break_is_one_span(before: str, after: str, gap: str) -> None:
     text = f"{BODY} {before}{gap}{after} It was noon.\n\n{BODY}"
     assert f"{before}{gap}{after}" in sentences(text)
+    assert len(sentences(text)) == 2 + 1 + 1 + 2
+
+
+def test_page_numbers_and_running_heads_are_left_out() -> None:
+    head = "\n\nThe Harbour Yearbook\n\n"
+    text = (
+        f"{BODY} The mayor praised the two{head}engineers. It was noon.\n\n11\n\n{BODY}{head}{BODY} They dug for"
+        f"\n\n12\n\neleven weeks.{head}{BODY}\n\n13"
+    )
+    found = sentences(text)
+    assert f"The mayor praised the two{head}engineers." in found
+    assert "They dug for\n\n12\n\neleven weeks." in found
+    assert not {"The Harbour Yearbook", "11", "12", "13"} & set(found)
+
+
+def test_a_refrain_is_no_running_head() -> None:
+    text = "\n\n".join(
+        ["The sand comes in", "And no one shuts the gate", "The boats go out", "And no one shuts the gate"]
+        * 2
+    )
+    assert len(sentences(text)) == 8
+
+
+@pytest.mark.parametrize("between", ["12", "IMG-2024-0001-thumb", "* * *", "![](a.png)"])
+def test_what_interrupts_a_sentence_is_no_sentence_even_where_nothing_is_removed(between: str) -> None:
+    text = f"{BODY} The mayor praised the two\n\n{between}\n\nengineers.\n\n{BODY}"
+    structure = read_structure(text, remove_furniture=False)
+    assert f"The mayor praised the two\n\n{between}\n\nengineers." in [
+        s.of(text) for s in structure.sentences
+    ]
+    assert all(a.end <= b.start for a, b in zip(structure.sentences, structure.sentences[1:], strict=False))
 
 
 @pytest.mark.parametrize(
