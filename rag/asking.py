@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.config import Config
+from rag.conversation import History
 from rag.datatypes import Answer
 from rag.errors import IndexBusy, IndexMissing
 from rag.pipeline import Pipeline
@@ -27,7 +28,7 @@ def ask(
     index: str | Path | None = None,
     top_k: int = 3,
     documents: Sequence[str] | None = None,
-    history: Sequence[tuple[str, str]] | None = None,
+    history: History | None = None,
 ) -> Answer:
     """Ask the documents; get their own words with the exact place, or "not in sources".
 
@@ -38,7 +39,7 @@ def ask(
         index: folder of the index; `index/` by default, built from `seeds/` on first use.
         top_k: most citations, or nearest passages where the answer is "not in sources".
         documents: patterns of doc_ids to search in, such as `["001*"]`.
-        history: earlier (question, answer) pairs of the conversation.
+        history: earlier (question, answer) pairs of the conversation, so that "why?" is understood.
 
     Raises:
         QuestionError: empty, blank, over 2,000 characters or not text.

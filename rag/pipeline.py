@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from rag.candidates import Candidate, find_candidates
 from rag.chunking import whole_chunk
 from rag.citation import cite, same_words
 from rag.config import Config, DecideConfig
+from rag.conversation import History, means_more, understand
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
@@ -40,7 +41,7 @@ class Considered:
     """Everything that the decision was made from.
 
     Attributes:
-        question: as asked.
+        question: as asked, or as understood from the conversation.
         candidates: the reader's spans, best first.
         hits: the chunks that were read, best first.
         features: of the best candidate, or None.
@@ -108,7 +109,7 @@ class Pipeline:
         *,
         top_k: int = 3,
         documents: Sequence[str] | None = None,
-        history: Sequence[tuple[str, str]] | None = None,
+        history: History | None = None,
     ) -> Answer:
         """Answer with the documents' own words, or refuse.
 
@@ -116,13 +117,17 @@ class Pipeline:
             question: up to 2,000 characters.
             top_k: most citations, or nearest passages where refused.
             documents: patterns of doc_ids to search in, such as `["001*"]`.
-            history: earlier (question, answer) pairs; accepted, not used yet.
+            history: earlier (question, answer) pairs, oldest first; what the question refers to is
+                taken from them. An answer is an `Answer` or its text.
 
         Raises:
             QuestionError: empty, blank, too long or not text.
         """
         started = time.perf_counter()
-        considered = self.consider(question, documents=documents)
+        if history:
+            considered = self.follow(question, history, documents=documents)
+        else:
+            considered = self.consider(question, documents=documents)
         return self._answer(question, considered, top_k, started)
 
     def read(self, question: str, texts: Mapping[str, str], *, top_k: int = 3) -> Answer:
@@ -145,15 +150,16 @@ class Pipeline:
             citations = self._citations(considered, top_k)
         timings["total"] = time.perf_counter() - started
         decision = considered.decision
+        understood = considered.question if considered.question != check_question(question) else None
         if not decision.found:
             return Answer(
                 question, False, NOT_IN_SOURCES, None, decision.confidence,
-                nearest=citations, reason=decision.reason, timings=timings,
+                nearest=citations, reason=decision.reason, timings=timings, understood=understood,
             )  # fmt: skip
         best = considered.candidates[0]
         return Answer(
             question, True, citations[0].quote, best.short, decision.confidence,
-            citations=citations, timings=timings,
+            citations=citations, timings=timings, understood=understood,
         )  # fmt: skip
 
     def consider(self, question: str, *, documents: Sequence[str] | None = None) -> Considered:
@@ -179,6 +185,25 @@ class Pipeline:
                 if document.sentences
             ]
         return self._read_and_decide(cleaned, hits, timings, documents, self.reading_calibration)
+
+    def follow(
+        self, question: str, history: History, *, documents: Sequence[str] | None = None
+    ) -> Considered:
+        """As `consider`, for a question that may refer to earlier ones; says which question it took.
+
+        Where the question makes sense by itself too, both readings of it are tried.
+        """
+        cleaned = check_question(question)
+        understood = understand(cleaned, history)
+        if not understood.refers_back:
+            return self.consider(cleaned, documents=documents)
+        meant = self.consider(understood.question, documents=documents)
+        if not understood.may_stand_alone:
+            return meant
+        bare = self.consider(cleaned, documents=documents)
+        taken = meant if means_more(understood, bare.decision.confidence, meant.decision.confidence) else bare
+        timings = {stage: meant.timings[stage] + bare.timings[stage] for stage in meant.timings}
+        return replace(taken, timings=timings)
 
     def _read_and_decide(
         self,
