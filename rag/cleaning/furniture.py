@@ -137,7 +137,7 @@ def _labels(paragraphs: Sequence[Paragraph]) -> None:
         text = paragraph.text
         if paragraph.kind != "prose" or len(text) > _MAX_LINE:
             continue
-        if SIGNATURE.search(text) and (i >= len(paragraphs) - _HEAD or _NETWORK.search(text)):
+        if "@" in text and SIGNATURE.search(text) and (i >= len(paragraphs) - _HEAD or _NETWORK.search(text)):
             paragraph.kind, paragraph.reason = "furniture", "how to reach the author"
         elif ADDRESS.match(text):
             paragraph.kind, paragraph.reason = "furniture", "an address and nothing else"

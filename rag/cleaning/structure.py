@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.cleaning.furniture import classify
 from rag.cleaning.language import guess_language
 from rag.cleaning.lines import BYLINE, DATE, TRAILING_CREDIT
-from rag.cleaning.paragraphs import Paragraph, read_paragraphs
+from rag.cleaning.paragraphs import Paragraph, ends_sentence, read_paragraphs
 from rag.cleaning.search_copy import MappedText, join_search_copies
 from rag.datatypes import Span
 from rag.sentences import split_sentences
 
 __all__ = ["Block", "Structure", "read_structure"]
 
+_CREDIT_WORD = re.compile(r"photo|image|picture|credit|courtesy|illustration|foto|bild", re.IGNORECASE)
 _STRETCH = 1_000_000  # characters
 _MAX_CAPTION = 700
 _ANSWERABLE = frozenset({"prose", "heading", "title", "byline", "date"})
@@ -183,6 +185,8 @@ def _credit(mapped: MappedText, paragraph: Paragraph) -> tuple[int, int] | None:
     """Where a picture's credit stands after its caption: (end of the caption, start of the credit), raw."""
     if paragraph.kind != "prose" or len(mapped.text) > _MAX_CAPTION:
         return None
+    if ends_sentence(mapped.text) and not _CREDIT_WORD.search(mapped.text):
+        return None  # the rule for nearly every paragraph, and much the quicker look
     match = TRAILING_CREDIT.search(mapped.text)
     if match is None or match.start() == 0:
         return None
