@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from rag.web.choices import Choices
 from rag.web.frame import results_html, section_html
 from rag.web.library import ADDED, Library, Result
 from rag.web.markup import plain
@@ -37,41 +36,43 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
     frame.word(files, "upload", "label")
     frame.word(folder, "upload_folder", "label")
     results = gr.HTML("", js_on_load=None, padding=False, elem_id="results", min_height=24)
-    gone = Choices([], label="Remove", elem_id="remove")
+    gone = gr.CheckboxGroup([], label="Remove", elem_id="remove")
     frame.word(gone, "remove_choose", "label")
     remove = gr.Button("Remove", size="sm", elem_id="remove-do")
     frame.word(remove, "remove_do", "value")
-    after = [results, documents, gone]
 
-    def add(
-        uploads: list[str] | None, chosen: list[str], request: gr.Request, progress: Any = _PROGRESS
-    ) -> Any:
-        conversation, s = page.conversation(request)
-        before = conversation.offered
+    def add(uploads: list[str] | None, request: gr.Request, progress: Any = _PROGRESS) -> Any:
+        _, s = page.conversation(request)
         progress(0, desc=s("indexing"))
         paths = uploads if isinstance(uploads, list) else [uploads] if uploads else []
         done = library.add(paths, lambda n, total: progress((n, total), desc=s("indexing"), unit=""))
-        return [None, *shown(done, before, chosen, request)]
+        return None, told(done, s)
 
-    def take_away(
-        doc_ids: list[str], chosen: list[str], request: gr.Request, progress: Any = _PROGRESS
-    ) -> Any:
-        conversation, s = page.conversation(request)
-        before = conversation.offered
+    def take_away(doc_ids: Any, request: gr.Request, progress: Any = _PROGRESS) -> Any:
+        _, s = page.conversation(request)
         progress(0, desc=s("indexing"))
-        done = library.remove(doc_ids, lambda n, total: progress((n, total), desc=s("indexing"), unit=""))
-        return shown(done, before, chosen, request)
+        wanted = [d for d in doc_ids if isinstance(d, str)] if isinstance(doc_ids, list) else []
+        done = library.remove(wanted, lambda n, total: progress((n, total), desc=s("indexing"), unit=""))
+        return told(done, s)
 
-    def shown(done: list[Result], before: frozenset[str], chosen: list[str], request: Any) -> list[Any]:
-        conversation, s = page.conversation(request)
+    def refresh(chosen: Any, request: gr.Request) -> Any:
+        conversation, _ = page.conversation(request)
+        before, ticked = conversation.offered, chosen if isinstance(chosen, list) else []
         offered = page.documents(conversation)
-        kept = [doc_id for _, doc_id in offered if doc_id in chosen or doc_id not in before]
-        rows = [(result.name, _words(result, s), result.good) for result in done]
-        return [
-            results_html(rows or [("", s("result_none"), False)]),
-            gr.update(choices=offered, value=kept),
-            gr.update(choices=removable(library), value=[]),
-        ]
+        kept = [doc_id for _, doc_id in offered if doc_id in ticked or doc_id not in before]
+        return gr.update(choices=offered, value=kept), gr.update(choices=removable(library), value=[])
+
+    def connect(done: Any, name: str) -> None:
+        # What is ticked is taken as the browser has it, see `build`.
+        done.then(
+            refresh,
+            documents,
+            [documents, gone],
+            api_name=name,
+            api_visibility="private",
+            preprocess=False,
+            show_progress="hidden",
+        ).then(None, js=REFRESH)
 
     together: dict[str, Any] = {
         "concurrency_id": "library",
@@ -79,13 +80,19 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
         "api_visibility": "private",
     }
     for name, button in (("add_files", files), ("add_folder", folder)):
-        button.upload(
-            add, [button, documents], [button, *after], api_name=name, show_progress_on=[results], **together
-        ).then(None, js=REFRESH)
-    remove.click(
-        take_away, [gone, documents], after, api_name="remove", show_progress_on=[results], **together
-    ).then(None, js=REFRESH)
+        uploaded = button.upload(
+            add, button, [button, results], api_name=name, show_progress_on=[results], **together
+        )
+        connect(uploaded, f"after_{name}")
+    removed = remove.click(take_away, gone, results, preprocess=False, api_name="remove", **together)
+    connect(removed, "after_remove")
     return gone
+
+
+def told(done: list[Result], s: Strings) -> str:
+    """What became of each file, to show."""
+    rows = [(result.name, _words(result, s), result.good) for result in done]
+    return results_html(rows or [("", s("result_none"), False)])
 
 
 def removable(library: Library) -> list[tuple[str, str]]:

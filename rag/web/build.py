@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from rag.web.adding import REFRESH, add_widgets, removable
-from rag.web.choices import Choices
 from rag.web.frame import head_html, save_html, section_html
 from rag.web.library import Library
 from rag.web.options import LIMITS
@@ -129,7 +128,7 @@ class _Frame:
 
 def _document_widgets(frame: _Frame, page: Page) -> Any:
     frame.html(lambda s: section_html(s("documents")))
-    documents = Choices([], label="Documents", elem_id="documents", show_label=True)
+    documents = gr.CheckboxGroup([], label="Documents", elem_id="documents", show_label=True)
     frame.word(documents, "documents_search", "label")
     with gr.Row():
         everything = gr.Button("All", size="sm", min_width=60)
@@ -203,7 +202,7 @@ def _server_functions(page: Page) -> list[Callable[..., Any]]:
 
 
 def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, documents: Any) -> None:
-    def ask(raw: str, chosen: list[str], request: gr.Request) -> Any:
+    def ask(raw: Any, chosen: Any, request: gr.Request) -> Any:
         return to_chat(page.ask(raw, chosen, request)), ""
 
     def clear(request: gr.Request) -> Any:
@@ -214,6 +213,9 @@ def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, d
         ask,
         [question, documents],
         [chat, question],
+        # Gradio would compare the ticked documents with the choices that it remembers for this
+        # visit, and after a restart it remembers none: an open page could not ask any more.
+        preprocess=False,
         api_name="chat",
         api_visibility="private",
         concurrency_id="ask",

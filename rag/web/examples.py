@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
 from rag.datatypes import Document, Span
-from rag.web.service import PipelineLike
+from rag.web.service import PipelineLike, report
 
-__all__ = ["example_questions"]
+__all__ = ["Examples", "example_questions"]
 
 _WORD = r"[A-Z][\w’-]*[a-z]"
 _VERBS = "said|says|told|wrote|warned|argued|added|stated|suggested|believes|explained|noted"
@@ -68,3 +69,47 @@ def _questions(document: Document) -> Iterator[tuple[str, str]]:
                 name = found.group(1) or found.group(2)
                 if not name.startswith(_TITLES):
                     yield name, asked.format(name)
+
+
+class Examples:
+    """Examples of the index in use, found in the background: each one is really asked.
+
+    Args:
+        patience: seconds that a page waits for them, once.
+    """
+
+    def __init__(self, patience: float = 1.5) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._of: object = None
+        self._found: list[str] = []
+        self._done = threading.Event()
+
+    def prepare(self, pipeline: PipelineLike) -> None:
+        """Begin to look for examples, if that isn't done for this pipeline."""
+        with self._lock:
+            if self._of is pipeline:
+                return
+            self._of, self._found, self._done = pipeline, [], threading.Event()
+            done = self._done
+
+        def look() -> None:
+            try:
+                found = example_questions(pipeline)
+            except Exception:
+                # A page without examples still asks and answers.
+                report()
+                found = []
+            with self._lock:
+                if self._of is pipeline:
+                    self._found = found
+            done.set()
+
+        threading.Thread(target=look, name="insources-examples", daemon=True).start()
+
+    def of(self, pipeline: PipelineLike) -> list[str]:
+        """The examples of a pipeline, or none as long as they are being looked for."""
+        self.prepare(pipeline)
+        self._done.wait(self._patience)
+        with self._lock:
+            return list(self._found) if self._of is pipeline else []

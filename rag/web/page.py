@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from rag.web.examples import example_questions
+from rag.web.examples import Examples
 from rag.web.export import FORMATS, export
 from rag.web.feedback import Feedback
 from rag.web.headers import conversation_of
@@ -47,7 +47,8 @@ class Page:
         self._conversations = conversations
         self._cookie = cookie
         self._feedback = feedback
-        self._examples: tuple[object, list[str]] = (None, [])
+        self._examples = Examples()
+        self._examples.prepare(service.pipeline)
 
     def key(self, request: Any) -> str:
         """The key of a request's conversation; without cookies, of this visit."""
@@ -88,24 +89,12 @@ class Page:
     def messages(self, conversation: Conversation, s: Strings) -> Messages:
         """Who says what in a conversation, as escaped HTML."""
         if not conversation.turns:
-            return [("assistant", welcome_html(self.examples(), s))]
+            return [("assistant", welcome_html(self._examples.of(self.service.pipeline), s))]
         shown: Messages = []
         for turn in conversation.turns:
             shown.append(("user", question_html(turn, s)))
             shown.append(("assistant", answer_html(turn, s, self._feedback is not None)))
         return shown
-
-    def examples(self) -> list[str]:
-        """Example questions of the index in use, made once for it."""
-        pipeline = self.service.pipeline
-        if self._examples[0] is not pipeline:
-            try:
-                self._examples = (pipeline, example_questions(pipeline))
-            except Exception:
-                # A page without examples still asks and answers.
-                report()
-                self._examples = (pipeline, [])
-        return self._examples[1]
 
     def prefill(self, request: Any) -> str:
         """The question of a `?q=` link: filled in, never asked by itself."""

@@ -45,7 +45,7 @@ CONTRAST = """(element) => {
   return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05); }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
@@ -335,6 +335,7 @@ def test_trouble_inside_leaves_the_conversation(site: Site, visit: Visit) -> Non
     assert ask(page, ANSWERED).get_attribute("class") == "ans found"
 
 
+@pytest.mark.slow
 def test_every_citation_of_a_long_conversation_opens(site: Site, visit: Visit) -> None:
     page = visit(site)
     questions = [

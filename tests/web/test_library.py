@@ -213,19 +213,21 @@ def test_added_document_is_asked_shown_and_removed(adding: Site) -> None:
         paths = send(
             client, ("harbour.txt", b"Zoe Vance said the harbour office opens at seven.\n"), ("x.png", b"no")
         )
-        out = adding.call(client, "add_files", [as_file(p) for p in paths], chosen)
+        out = adding.call(client, "add_files", [as_file(p) for p in paths])
         assert "harbour.txt" in out[1]
         assert "added" in out[1]
         assert "not a kind of file" in out[1]
-        assert [v for _, v in out[3]["choices"]] == ["added/harbour.txt"]
-        assert "added/harbour.txt" in out[2]["value"]
-        page = ask(adding, client, "When does the harbour office open, says Zoe Vance?", out[2]["value"])
+        ticked, removable = adding.call(client, "after_add_files", chosen[1:])
+        assert [v for _, v in removable["choices"]] == ["added/harbour.txt"]
+        # What was not ticked stays so; what is new is ticked.
+        assert ticked["value"] == [*chosen[1:], "added/harbour.txt"]
+        page = ask(adding, client, "When does the harbour office open, says Zoe Vance?", ticked["value"])
         assert "ans found" in page[1]
         assert 'data-doc="added/harbour.txt"' in page[1]
         # Someone who opened the page before hasn't ruled out what was added since.
         page = ask(adding, client, "When does the harbour office open, says Zoe Vance?", chosen)
-        out = adding.call(client, "remove", ["added/harbour.txt"], chosen)
-        assert "removed" in out[0]
+        assert "removed" in adding.call(client, "remove", ["added/harbour.txt"])[0]
+        assert adding.call(client, "after_remove", chosen)[0]["value"] == chosen
         sha = page[1].split('data-sha="')[1][:64]
         got = window(adding, client, doc="added/harbour.txt", sha=sha, s=0, e=9)
         assert got["hit"] == ["", "", "Zoe Vance"]
@@ -252,7 +254,7 @@ def test_forged_paths_are_refused(adding: Site, path: str) -> None:
         client.get("/")
         before = adding.call(client, "load_added")
         with suppress(AssertionError):
-            adding.call(client, "add_files", [as_file(path)], [])
+            adding.call(client, "add_files", [as_file(path)])
         assert adding.call(client, "load_added") == before
         assert "root:" not in "".join(html_of(adding.call(client, "load")[0]))
 

@@ -182,6 +182,9 @@ function look() {
   waiting = false;
   const side = document.querySelector('#side');
   if (side) {
+    // Outside of what Gradio lets a style sheet reach.
+    const around = side.closest('.sidebar-parent');
+    if (around && window.matchMedia('(prefers-reduced-motion: reduce)').matches) around.style.transition = 'none';
     const isOpen = side.classList.contains('open'), toggle = side.querySelector('.toggle-button');
     side.querySelector('.sidebar-content').inert = !isOpen;
     toggle.setAttribute('aria-expanded', String(isOpen));
