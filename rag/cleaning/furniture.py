@@ -29,6 +29,7 @@ _CAPITAL_LABEL = re.compile(
 _FURNITURE_TAGS = frozenset({"nav", "footer", "aside", "form", "button", "select", "textarea"})
 _SPEECH = re.compile(r"\b(?:said|says|told|asked|wrote|added)\b|“")
 _WIDE = re.compile("[\u3040-\u9fff]")  # scripts without blanks between words
+_HEADLINE = re.compile(r"['\"“‘A-Z0-9](?!.*(?: [–—|] |\)$|; ))")
 _NETWORK = re.compile(r"\b(?:Twitter|X|Instagram|Facebook|Threads|Bluesky|Mastodon|LinkedIn)\b")
 _SUBSCRIBE = re.compile(r"(?:Subscribe|Sign[- ]?up)\b.*\b(?:newsletters?|inbox)\b", re.IGNORECASE)
 _SHORT = 120
@@ -53,6 +54,7 @@ def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
     _head(worded, begins)
     _sections(worded)
     _tail(worded)
+    _headlines(worded)
     _headings(worded)
     _keep_if_emptied(worded)
 
@@ -231,6 +233,39 @@ def _tail(paragraphs: Sequence[Paragraph]) -> None:
         linked = i > start and paragraphs[i - 1].kind == "furniture" and paragraphs[i - 1].n_words >= 4
         if linked and (after is None or after.kind == "furniture") and 5 <= paragraph.n_words <= 22:
             paragraph.kind, paragraph.reason = "furniture", "a headline among links after the article"
+
+
+def _headlines(paragraphs: Sequence[Paragraph]) -> None:
+    """A list of headlines that ends the text without a word that announces it.
+
+    A list of the article's own has an introduction with a colon, or items shorter than headlines.
+    """
+    run: list[Paragraph] = []
+    for paragraph in reversed(paragraphs):
+        if not (paragraph.kind == "prose" and _headline(paragraph)):
+            break
+        run.append(paragraph)
+    rest = paragraphs[: len(paragraphs) - len(run)]
+    if (
+        len(run) < 4
+        or sum(p.n_words for p in run) < 7.5 * len(run)
+        or (rest[-1:] and rest[-1].text[-1:] in ":：")
+    ):
+        return
+    if sum(p.kind == "prose" and is_body(p) for p in rest) < 3:
+        return
+    if rest[-1].kind == "prose" and rest[-1].n_words <= 5 and not ends_sentence(rest[-1].text):
+        run.append(rest[-1])
+    for paragraph in run:
+        paragraph.kind, paragraph.reason = "furniture", "a list of headlines after the article"
+
+
+def _headline(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    size = 35 <= len(text) <= 140 and 5 <= paragraph.n_words <= 22
+    return (
+        size and not paragraph.first.bullet and not ends_sentence(text) and _HEADLINE.match(text) is not None
+    )
 
 
 def _opens(paragraphs: Sequence[Paragraph], i: int) -> bool:

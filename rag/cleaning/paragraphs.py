@@ -91,6 +91,7 @@ def read_paragraphs(text: str) -> list[Paragraph]:
         if before is not None and shape.belongs(before, part, n_between):
             for paragraph in paragraphs[len(paragraphs) - n_between :]:
                 paragraph.within = True
+                part.newlines = 2  # not the same block as the part before
             before.parts.append(part)
             before.text = f"{before.text[-_TAIL:]} {part.text}"
         else:

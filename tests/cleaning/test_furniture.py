@@ -116,6 +116,19 @@ def test_the_article_goes_on_after_a_list_of_links() -> None:
     assert kept(article(between=links)) == WHOLE
 
 
+def test_a_list_of_headlines_that_nothing_announces() -> None:
+    headlines = [
+        "Ferry runs late for the fifth day in a row",
+        "School roof leaks after the storm of the week",
+        "The county votes on its budget for the next two years",
+        "Man finds gold coin on the beach and keeps it",
+    ]
+    assert kept(article(after="\n".join(headlines))) == WHOLE
+    assert kept(article(after="\n\n".join(["Elsewhere", *headlines]))) == WHOLE
+    introduced = "These are the questions that the council will vote on in June:"
+    assert kept(article(after="\n".join([introduced, *headlines])))[-5:] == [introduced, *headlines]
+
+
 def test_a_caption_is_kept_and_its_credit_is_not() -> None:
     caption = (
         "The harbour at low tide, with the wreck of the Anna in front. Lene Berg/Coast Media/Getty Images"

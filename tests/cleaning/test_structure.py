@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.cleaning import Structure, read_structure, search_copy
@@ -72,6 +72,9 @@ def check(text: str, structure: Structure, *, removed: bool = True) -> None:
 
 
 @settings(deadline=None)
+@example(
+    "1. a numbered item\n<!-- a remark -->\nand then the sentence goes on over the page until it ends.\n"
+)
 @given(documents)
 def test_spans_are_in_order_and_nothing_is_lost(text: str) -> None:
     check(text, read_structure(text))
