@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--run-json", type=Path, help="the run's description, for the model card")
     export.add_argument("--reduce-range", action="store_true", help="weights in 7 bits")
-    export.add_argument("--skip", nargs="*", default=[], help="products to leave in float32, by name")
+    export.add_argument("--weight-only", nargs="*", help="products to run in float32, by name")
     for p in (score, export):
         p.add_argument("--tune", type=Path, required=p is score, help="SQuAD 2.0 file to score on")
         p.add_argument("--nth", type=int, default=1, help="score every nth question")
@@ -68,6 +68,7 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     model.add_argument("--tokenizer", type=Path, help="its tokenizer.json (default: likewise)")
     model.add_argument("--teacher", help="a larger question-answering model to learn from")
     model.add_argument("--soft-weight", type=float, default=0.7, help="the teacher's share of the loss")
+    model.add_argument("--answerable-weight", type=float, default=1.0, help="of the head's loss")
     model.add_argument("--dropout", type=float, default=0.1)
     model.add_argument("--freeze-words", action=argparse.BooleanOptionalAction, default=True)
 

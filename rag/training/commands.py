@@ -20,7 +20,7 @@ from rag.errors import ConfigError, OptionalDependencyError
 from rag.training.card import model_card
 from rag.training.data import LEAVE_OUT, Corpus, drop_near_copies, load_squad
 from rag.training.distill import Teacher
-from rag.training.export import export, onnx_forward, to_onnx
+from rag.training.export import WEIGHT_ONLY, export, onnx_forward, to_onnx
 from rag.training.loop import Settings, forward_of, train
 from rag.training.model import Reader
 from rag.training.negatives import mine_negatives
@@ -59,6 +59,7 @@ def run_train(args: argparse.Namespace) -> None:
         batch=args.batch,
         workers=args.workers,
         lr=args.lr,
+        answerable_weight=args.answerable_weight,
         soft_weight=args.soft_weight,
         save_every=args.save_every,
         score_every=args.score_every,
@@ -109,7 +110,12 @@ def run_export(args: argparse.Namespace) -> None:
     if args.run_json:
         about["run"] = json.loads(args.run_json.read_text("utf-8"))
     described = export(
-        args.model, tokenizer_file, args.out, about=about, reduce_range=args.reduce_range, skip=args.skip
+        args.model,
+        tokenizer_file,
+        args.out,
+        about=about,
+        reduce_range=args.reduce_range,
+        weight_only=WEIGHT_ONLY if args.weight_only is None else args.weight_only,
     )
     if args.tune:
         tune = load_squad(args.tune, source="tune")

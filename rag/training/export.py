@@ -21,6 +21,13 @@ __all__ = ["FORMAT", "INPUTS", "OUTPUTS", "export", "onnx_forward", "to_onnx"]
 FORMAT = 1
 MAX_TOKENS = 384
 MAX_BYTES = 25_000_000
+WEIGHT_ONLY = (
+    "layer.0.intermediate",
+    "layer.0.output.dense",
+    "layer.1.output.dense",
+    "layer.2.output.dense",
+)
+"""Products that run in float32: quantising what goes into them does most of int8's harm."""
 
 
 def to_onnx(
@@ -29,7 +36,7 @@ def to_onnx(
     *,
     int8: bool,
     reduce_range: bool = False,
-    skip: Sequence[str] = (),
+    weight_only: Sequence[str] = WEIGHT_ONLY,
 ) -> None:
     """Write the model as ONNX with free batch and sequence axes.
 
@@ -38,7 +45,7 @@ def to_onnx(
         int8: quantise the word table by row and the products by channel (weights int8,
             activations uint8 as they come).
         reduce_range: weights in 7 bits: no saturation on processors without VNNI.
-        skip: parts of names of products to leave in float32.
+        weight_only: see `build_graph`.
     """
     try:
         import onnx
@@ -47,15 +54,10 @@ def to_onnx(
         from rag.training.onnx_graph import build_graph
     except ImportError as err:  # pragma: no cover
         raise OptionalDependencyError(err.name or "onnx", "train", "to export a reader") from err
-    built = build_graph(model, int8_words=int8)
+    built = build_graph(model, int8_words=int8, weight_only=weight_only if int8 else ())
     if not int8:
         onnx.save(built, path)
         return
-    left = [
-        n.name
-        for n in built.graph.node
-        if n.op_type == "MatMul" and any(s in i for s in skip for i in n.input)
-    ]
     quantize_dynamic(
         built,
         path,
@@ -63,7 +65,6 @@ def to_onnx(
         per_channel=True,
         reduce_range=reduce_range,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=left,
         extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
     )
 
@@ -97,7 +98,7 @@ def export(
     *,
     about: dict[str, Any],
     reduce_range: bool = False,
-    skip: Sequence[str] = (),
+    weight_only: Sequence[str] = WEIGHT_ONLY,
 ) -> dict[str, Any]:
     """Write `reader.onnx`, `tokenizer.json` and `reader.json` to `out`.
 
@@ -115,7 +116,13 @@ def export(
     from tokenizers import Tokenizer
 
     out.mkdir(parents=True, exist_ok=True)
-    to_onnx(Reader.load(model_dir), out / "reader.onnx", int8=True, reduce_range=reduce_range, skip=skip)
+    to_onnx(
+        Reader.load(model_dir),
+        out / "reader.onnx",
+        int8=True,
+        reduce_range=reduce_range,
+        weight_only=weight_only,
+    )
     words = Tokenizer.from_file(str(tokenizer))
     words.no_truncation()
     words.no_padding()

@@ -7,6 +7,7 @@ A test holds the graph against `Reader`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,21 @@ OPSET = 17
 MASKED = -1e4
 
 
-def build_graph(reader: Reader, *, int8_words: bool, fused_attention: bool = True) -> onnx.ModelProto:
+def build_graph(
+    reader: Reader, *, int8_words: bool, weight_only: Sequence[str] = (), fused_attention: bool = True
+) -> onnx.ModelProto:
     """The reader as a model with free batch and sequence axes.
 
     Args:
         reader: its weights are copied.
         int8_words: store the word table in int8, one scale a row.
+        weight_only: parts of names of products whose weights are stored in int8 but that run in
+            float32: what goes in is not quantised.
         fused_attention: onnxruntime's own attention node instead of its parts.
     """
     config = reader.bert.config
     weights = {k: v.detach().cpu().float().numpy() for k, v in reader.state_dict().items()}
-    g = _Graph(weights, config.layer_norm_eps)
+    g = _Graph(weights, config.layer_norm_eps, weight_only)
     x = _embed(g, int8_words=int8_words)
     mask = (
         "attention_mask" if not fused_attention else g.node("Cast", ["attention_mask"], to=TensorProto.INT32)
@@ -125,8 +130,11 @@ def _gelu(g: _Graph, x: str) -> str:
 class _Graph:
     """Collects nodes and constants; each method gives the name of what it made."""
 
-    def __init__(self, weights: dict[str, NDArray[np.float32]], eps: float) -> None:
+    def __init__(
+        self, weights: dict[str, NDArray[np.float32]], eps: float, weight_only: Sequence[str]
+    ) -> None:
         self.weights = weights
+        self._weight_only = weight_only
         self._eps = eps
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -155,7 +163,14 @@ class _Graph:
         return output
 
     def product(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], name: str) -> str:
-        product = self.node("MatMul", [x, self.constant(f"{name}.weight", weight)])
+        if any(part in name for part in self._weight_only):
+            columns, scale = quantise_rows(weight.T)
+            stored = self.constant(f"{name}.weight_int8", columns.T)
+            factor = self.node("Cast", [stored], to=TensorProto.FLOAT)
+            factor = self.node("Mul", [factor, self.constant(f"{name}.weight_scale", scale.T)])
+        else:
+            factor = self.constant(f"{name}.weight", weight)
+        product = self.node("MatMul", [x, factor])
         return self.node("Add", [product, self.constant(f"{name}.bias", bias)])
 
     def linear(self, x: str, name: str) -> str:

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from rag.training.augment import bare_question, furniture, typographic
 from rag.training.data import Corpus, Question, article_of
+from rag.training.swaps import swap
 
 __all__ = ["Recipe", "Tokens", "Window", "WindowMaker", "encode"]
 
@@ -36,6 +37,7 @@ class Recipe:
         p_title: the article's title as a first line.
         p_neighbour: the end of the paragraph before in front of a short one.
         p_bare: the question without its mark.
+        p_swap: another name or number in the question: no answer.
         p_miss: a long paragraph cut so that the answer is outside: no answer.
     """
 
@@ -47,11 +49,12 @@ class Recipe:
     p_neighbour: float = 0.1
     p_bare: float = 0.1
     p_miss: float = 0.05
+    p_swap: float = 0.12
 
     @classmethod
     def plain(cls, max_tokens: int) -> Recipe:
         """Nothing but the text itself, cut at one length."""
-        return cls(((max_tokens, 1.0),), 64, 0, 0, 0, 0, 0, 0)
+        return cls(((max_tokens, 1.0),), 64, *[0.0] * 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,11 @@ class WindowMaker:
         r = self.recipe
         idx = rng.choice(question.elsewhere) if question.elsewhere else question.paragraph_idx
         text = question.text
+        swapped = None
+        if question.answerable and rng.random() < r.p_swap:
+            home = self.corpus.paragraphs[idx].text
+            swapped = swap(text, home, home[slice(*question.answers[0])], rng)
+            text = swapped or text
         if rng.random() < r.p_bare:
             text = bare_question(text)
         if rng.random() < r.p_curly:
@@ -148,7 +156,7 @@ class WindowMaker:
         if idx in self._curly and rng.random() < r.p_curly:
             body = self._curly[idx]
         answer = None
-        if question.answerable:
+        if question.answerable and swapped is None:
             answer = _token_range(body, question.answers[0])
             if answer is None:
                 return None

@@ -56,6 +56,22 @@ def test_the_graph_gives_what_the_reader_gives(
     np.testing.assert_allclose(expected[2].numpy(), found[2], rtol=1e-4, atol=1e-4)
 
 
+def test_products_can_run_in_float32_with_stored_int8(
+    tiny_folder: Path, windows: list[Window], tmp_path: Path
+) -> None:
+    reader = Reader.load(tiny_folder)
+    whole = forward_of(reader.eval())(windows)
+
+    def error(weight_only: list[str]) -> float:
+        exporting.to_onnx(reader, tmp_path / "reader.onnx", int8=True, weight_only=weight_only)
+        found = exporting.onnx_forward(tmp_path / "reader.onnx", threads=1)(windows)
+        return float(np.mean([np.abs(a - b)[:, 0].mean() for a, b in zip(whole[:2], found[:2], strict=True)]))
+
+    kinds = {n.op_type for n in onnx.load(tmp_path / "reader.onnx").graph.node} if error([""]) else set()
+    assert "MatMulInteger" not in kinds
+    assert error([""]) <= error([])
+
+
 def test_a_row_loses_at_most_half_a_step() -> None:
     table = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
     table *= np.logspace(-3, 1, 50, dtype=np.float32)[:, None]

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from rag.training.augment import bare_question, furniture, typographic
 from rag.training.batches import batches, pad
 from rag.training.data import Corpus, Question
+from rag.training.swaps import swap
 from rag.training.windows import Recipe, WindowMaker
 
 SHORT = Recipe(
@@ -23,6 +24,7 @@ SHORT = Recipe(
     p_neighbour=0.5,
     p_bare=0.5,
     p_miss=0.2,
+    p_swap=0.1,
 )
 
 
@@ -135,6 +137,14 @@ def test_furniture_is_filled_in() -> None:
         line = furniture(random.Random(seed))
         assert line
         assert "{" not in line
+
+
+def test_a_swapped_question_asks_for_what_the_paragraph_only_mentions(corpus: Corpus) -> None:
+    text = corpus.paragraphs[1].text
+    asked = swap("What did Otto Weiss rebuild in 1902?", text + " It cost 1871.", "wall", random.Random(1))
+    assert asked == "What did Otto Weiss rebuild in 1871?"
+    assert swap("What was broken?", text, "wall", random.Random(1)) is None
+    assert swap("Who rebuilt it in 1902?", text, "Otto Weiss", random.Random(1)) is None
 
 
 def test_a_bare_question_keeps_its_words() -> None:
