@@ -17,13 +17,13 @@ import numpy as np
 
 from rag.abstention import Calibration
 from rag.candidates import RankWeights
-from rag.citation import same_words
 from rag.errors import DatasetError
+from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import FEATURES
 from rag.pipeline import Pipeline
 
-__all__ = ["Example", "calibrate_command", "examples_of", "fit", "holds_answer", "save"]
+__all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
 
 MIN_OF_EACH = 10
 
@@ -129,12 +129,6 @@ def examples_of(pipeline: Pipeline, questions: QuestionSet, *, weight: float = 1
         right = holds_answer(best.quote.of(best.document.text), question.answers)
         examples.append(Example(considered.features, right, question.answerable, weight))
     return examples
-
-
-def holds_answer(quote: str, answers: Sequence[str]) -> bool:
-    """Whether the quote says one of the gold answers, letter case and punctuation aside."""
-    said = f" {same_words(quote)} "
-    return any(f" {same_words(answer)} " in said for answer in answers if same_words(answer))
 
 
 def save(calibration: Calibration, path: Path) -> None:

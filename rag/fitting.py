@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.calibrating import Example, fit, holds_answer, save
+from rag.calibrating import Example, fit, save
 from rag.candidates import Candidate, RankWeights
 from rag.encoder import load_encoder
+from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.confidence_metrics import auroc, calibration_error
 from rag.evaluation.datasets import own_seed_questions
 from rag.evaluation.opening import RememberingEncoder, set_pipeline

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag.abstention import Calibration
-from rag.calibrating import Example, fit, holds_answer, save
+from rag.calibrating import Example, fit, save
 from rag.config import DecideConfig
 from rag.errors import ConfigError, DatasetError, ModelError
 
@@ -122,9 +122,3 @@ def test_too_few_questions_to_fit() -> None:
     right = [dataclasses.replace(example, right=True) for example in _examples(50)]
     with pytest.raises(DatasetError, match="at least 10 of each"):
         fit(right, reader_id="r", fitted_on="made", names=("reader",))
-
-
-def test_holds_answer() -> None:
-    assert holds_answer("The deal was signed in 2020, he said.", ["In 2020"])
-    assert not holds_answer("The deal was signed in 2020.", ["20"])
-    assert not holds_answer("Anything.", [])
