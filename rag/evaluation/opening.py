@@ -28,7 +28,7 @@ from rag.retriever import Retriever
 __all__ = ["RememberingEncoder", "ranking_retriever", "rebuild", "seed_texts", "set_pipeline"]
 
 
-_PORTION = 4_096  # texts encoded between two writes of the cache
+_PORTION = 1_024  # texts encoded between two writes of the cache
 
 
 class RememberingEncoder:

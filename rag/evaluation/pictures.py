@@ -15,6 +15,9 @@ _BLUE, _ORANGE, _GREY, _GREEN = "#2f6f9f", "#c8641e", "#8a8f94", "#4c8a3f"
 _PALETTE = (_BLUE, _ORANGE, _GREEN, _GREY, "#8d5a97", "#b0313a")
 
 
+_KS = (1, 5, 10)
+
+
 def matplotlib_missing() -> OptionalDependencyError | None:
     """The error to show where matplotlib is absent; tables are written all the same."""
     if importlib.util.find_spec("matplotlib") is None:
@@ -118,16 +121,20 @@ def _histograms(axes: Any, run: Mapping[str, Any], records: Sequence[Mapping[str
     axes.legend(fontsize=7, frameon=False)
 
 
-def _recall_series(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    series = dict(run.get("modes") or {})
-    return series or ({"hybrid": run} if run.get("recall@1") is not None else {})
+def _recall_series(run: Mapping[str, Any]) -> dict[str, list[float]]:
+    """What is drawn, each at k = 1, 5, 10: every way of ranking, or documents and passages."""
+    ways = {mode: (part, "recall") for mode, part in (run.get("modes") or {}).items()}
+    if not ways and run.get("recall@1") is not None:
+        ways["a document that answers"] = (run, "recall")
+    if not run.get("modes") and run.get("passage_recall@1") is not None:
+        ways["a passage that holds the answer"] = (run, "passage_recall")
+    return {label: [part[f"{name}@{k}"] for k in _KS] for label, (part, name) in ways.items()}
 
 
-def _recall(axes: Any, run: Mapping[str, Any], series: Mapping[str, Mapping[str, Any]]) -> None:
-    ks = [1, 5, 10]
-    for (mode, part), colour in zip(series.items(), _PALETTE, strict=False):
-        axes.plot(ks, [part.get(f"recall@{k}") for k in ks], "o-", color=colour, label=mode)
-    axes.set(xlabel="k", ylabel="recall@k", ylim=(0, 1.02), xticks=ks)
+def _recall(axes: Any, run: Mapping[str, Any], series: Mapping[str, Sequence[float]]) -> None:
+    for (label, values), colour in zip(series.items(), _PALETTE, strict=False):
+        axes.plot(_KS, values, "o-", color=colour, label=label)
+    axes.set(xlabel="k", ylabel="recall@k", ylim=(0, 1.02), xticks=_KS)
     axes.legend(fontsize=7, frameon=False)
 
 
