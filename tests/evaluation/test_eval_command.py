@@ -13,6 +13,7 @@ from test_run import ORDER, QUESTIONS
 
 from rag.cli import main
 from rag.evaluation import opening
+from rag.evaluation import report as report_module
 
 
 @pytest.fixture
@@ -53,6 +54,8 @@ def _no_models(monkeypatch: pytest.MonkeyPatch) -> None:
         return pipeline
 
     monkeypatch.setattr(opening, "set_pipeline", fake)
+    # Pictures take most of the time and are tested elsewhere.
+    monkeypatch.setattr(report_module, "draw_all", lambda *args: [])
 
 
 @pytest.mark.usefixtures("_no_models")
