@@ -16,7 +16,13 @@ from typing import Any
 
 FOUND = "Between whom is Trump's camp divided?"
 REFUSED = "How old is Jensen Huang?"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 # name, width, height, colours, what to do
 PICTURES = [
     ("chat-light", 1280, 800, "light", "answer"),
@@ -83,6 +89,16 @@ def take(page: Any, url: str, what: str, path: Path) -> None:
     page.wait_for_timeout(900)
     page.evaluate("document.activeElement.blur()")
     page.screenshot(path=path)
+    shrink(path)
+
+
+def shrink(path: Path) -> None:
+    """Fewer colours: text needs no more, and the repository stays small."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        smaller = picture.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    smaller.save(path, optimize=True)
 
 
 def ask(page: Any, question: str, expected: str) -> None:

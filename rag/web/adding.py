@@ -25,7 +25,7 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
     """The widgets, connected.
 
     Returns:
-        The list of what can be removed, to be filled when the page opens.
+        The list of what can be removed and its button, to be filled when the page opens.
     """
     frame.html(lambda s: section_html("", s("upload_help")))
     with gr.Row():
@@ -36,9 +36,9 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
     frame.word(files, "upload", "label")
     frame.word(folder, "upload_folder", "label")
     results = gr.HTML("", js_on_load=None, padding=False, elem_id="results", min_height=24)
-    gone = gr.CheckboxGroup([], label="Remove", elem_id="remove")
+    gone = gr.CheckboxGroup([], label="Remove", elem_id="remove", visible=False)
     frame.word(gone, "remove_choose", "label")
-    remove = gr.Button("Remove", size="sm", elem_id="remove-do")
+    remove = gr.Button("Remove", size="sm", elem_id="remove-do", visible=False)
     frame.word(remove, "remove_do", "value")
 
     def add(uploads: list[str] | None, request: gr.Request, progress: Any = _PROGRESS) -> Any:
@@ -60,14 +60,14 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
         before, ticked = conversation.offered, chosen if isinstance(chosen, list) else []
         offered = page.documents(conversation)
         kept = [doc_id for _, doc_id in offered if doc_id in ticked or doc_id not in before]
-        return gr.update(choices=offered, value=kept), gr.update(choices=removable(library), value=[])
+        return [gr.update(choices=offered, value=kept), *removable(library)]
 
     def connect(done: Any, name: str) -> None:
         # What is ticked is taken as the browser has it, see `build`.
         done.then(
             refresh,
             documents,
-            [documents, gone],
+            [documents, gone, remove],
             api_name=name,
             api_visibility="private",
             preprocess=False,
@@ -86,7 +86,7 @@ def add_widgets(frame: Any, page: Page, library: Library, documents: Any) -> Any
         connect(uploaded, f"after_{name}")
     removed = remove.click(take_away, gone, results, preprocess=False, api_name="remove", **together)
     connect(removed, "after_remove")
-    return gone
+    return [gone, remove]
 
 
 def told(done: list[Result], s: Strings) -> str:
@@ -95,9 +95,10 @@ def told(done: list[Result], s: Strings) -> str:
     return results_html(rows or [("", s("result_none"), False)])
 
 
-def removable(library: Library) -> list[tuple[str, str]]:
-    """(label, doc_id) of the added documents."""
-    return [(plain(doc_id.removeprefix(ADDED)), doc_id) for doc_id in library.added()]
+def removable(library: Library) -> list[Any]:
+    """What can be removed, for the list and its button; neither is there for nothing."""
+    choices = [(plain(doc_id.removeprefix(ADDED)), doc_id) for doc_id in library.added()]
+    return [gr.update(choices=choices, value=[], visible=bool(choices)), gr.update(visible=bool(choices))]
 
 
 def _words(result: Result, s: Strings) -> str:

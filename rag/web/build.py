@@ -78,7 +78,7 @@ def build(page: Page, library: Library | None = None) -> gr.Blocks:
             held = library
 
             def fill() -> Any:
-                return gr.update(choices=removable(held), value=[])
+                return removable(held)
 
             demo.load(
                 fill, None, added, api_name="load_added", api_visibility="private", show_progress="hidden"

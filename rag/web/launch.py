@@ -6,6 +6,7 @@ Gradio's defaults suit a demo on somebody else's computer; these suit a person's
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import os
 import shutil
@@ -70,6 +71,8 @@ def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Reb
         ConfigError: a port in use, an address that can't be had, a bad password file.
         OptionalDependencyError: `mcp` without the extra.
     """
+    if options.mcp and importlib.util.find_spec("mcp") is None:
+        raise OptionalDependencyError("mcp", "mcp", "to offer answers by MCP")
     check = None
     if options.auth_file is not None:
         from rag.web.passwords import checker, load_users
@@ -86,8 +89,9 @@ def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Reb
     demo.queue(api_open=False, max_size=LIMITS.queue, default_concurrency_limit=LIMITS.workers)
     demo.launch(**_launch_settings(options, temporary, check))
     if options.mcp and not demo.mcp_server:
+        # Gradio serves on without it and keeps the reason to itself.
         demo.close(verbose=False)
-        raise OptionalDependencyError("mcp", "mcp", "to offer answers by MCP")
+        raise ConfigError(f"--mcp can't be offered: {demo.mcp_error}; serve without it")
     shown = f"[{options.host}]" if ":" in options.host else options.host
     server = Server(f"http://{shown}:{options.port}/", service, demo, temporary)
     Sweeper(demo._queue).start(server.closed)

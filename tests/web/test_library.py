@@ -217,7 +217,7 @@ def test_added_document_is_asked_shown_and_removed(adding: Site) -> None:
         assert "harbour.txt" in out[1]
         assert "added" in out[1]
         assert "not a kind of file" in out[1]
-        ticked, removable = adding.call(client, "after_add_files", chosen[1:])
+        ticked, removable, _ = adding.call(client, "after_add_files", chosen[1:])
         assert [v for _, v in removable["choices"]] == ["added/harbour.txt"]
         # What was not ticked stays so; what is new is ticked.
         assert ticked["value"] == [*chosen[1:], "added/harbour.txt"]

@@ -66,10 +66,15 @@ async function open(request, button, focus) {
   pick.value = r.doc;
   if (narrow() && !focus) return;
   if (narrow()) element.scrollIntoView({ block: 'start', behavior: 'instant' });
+  settle();
+  if (focus) mark.focus({ preventScroll: true });
+}
+function settle() {
+  const mark = document.getElementById('sv-hit');
+  if (!mark) return;
   // Within the pane only: scrollIntoView would move the page as well.
   const room = body.clientHeight - mark.offsetHeight;
   body.scrollTop += mark.getBoundingClientRect().top - body.getBoundingClientRect().top - Math.max(24, room / 2.5);
-  if (focus) mark.focus({ preventScroll: true });
 }
 function cited(button, focus) {
   const d = button.dataset;
@@ -174,6 +179,9 @@ async function translate() {
   }));
   pick.value = shown ? shown.doc : '';
 }
+// Opening the side panel or turning a phone breaks the lines anew.
+let width = 0;
+new ResizeObserver(() => { if (body.clientWidth !== width) { width = body.clientWidth; settle(); } }).observe(body);
 window.addEventListener('insources-refresh', translate);
 translate();
 // A new answer comes to the top, and its first source opens beside it; the focus stays.
