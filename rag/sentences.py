@@ -44,59 +44,8 @@ _STARTERS = frozenset(
 _ZONE = re.compile(r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b")
 # Abbreviations that the library lacks in one language or another; a number or a name follows them.
 _BEFORE_NUMBER = frozenset(
-    [
-        "no",
-        "nos",
-        "nr",
-        "núm",
-        "num",
-        "vol",
-        "vols",
-        "p",
-        "pp",
-        "pg",
-        "art",
-        "arts",
-        "fig",
-        "figs",
-        "sec",
-        "secs",
-        "ch",
-        "chap",
-        "ed",
-        "eds",
-        "op",
-        "cit",
-        "ca",
-        "c",
-        "approx",
-        "est",
-        "abs",
-        "ziff",
-        "bd",
-        "s",
-        "kap",
-        "par",
-        "al",
-        "tel",
-        "ext",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "ene",
-        "abr",
-        "ago",
-        "dic",
-    ]
+    "no nos nr núm num vol vols p pp pg art arts fig figs sec secs ch chap ed eds op cit ca c approx est "
+    "abs ziff bd s kap par al tel ext jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic".split()
 )
 _BEFORE_NAME = frozenset(
     [
@@ -168,7 +117,8 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
     spans = []
     start = 0
     for end in _corrected(text, ends, shy):
-        for inner in (*_missed(text, start, end, shy), end):
+        for cut in (*_missed(text, start, end, shy), end):
+            inner = _after_marks(text, cut)
             left, right = _trim(text, start, inner)
             if left < right:
                 spans.append((left, right))
@@ -182,11 +132,17 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         cut = text.rfind(" ", start + _PIECE // 2, start + _PIECE) + 1 or start + _PIECE
         for match in _END.finditer(text, start + _PIECE // 2, start + _PIECE):
             cut = match.end()
-        while cut < len(text) and unicodedata.category(text[cut])[0] == "M":
-            cut += 1
+        cut = _after_marks(text, cut)
         yield start, cut
         start = cut
     yield start, len(text)
+
+
+def _after_marks(text: str, at: int) -> int:
+    """`at`, or behind the combining marks that stand there: they belong to the character before."""
+    while at < len(text) and unicodedata.category(text[at])[0] == "M":
+        at += 1
+    return at
 
 
 def _proposed(piece: str, language: str) -> list[int]:

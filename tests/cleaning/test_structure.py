@@ -89,6 +89,7 @@ def test_any_text(text: str) -> None:
 
 
 @settings(deadline=None)
+@example(".\u0301 0")
 @given(st.text(alphabet="aB.<>/!-[]()&;:*#\n \u0301\u200d\u00ad“”\"'0", max_size=200))
 def test_broken_markup(text: str) -> None:
     check(text, read_structure(text))
