@@ -48,56 +48,8 @@ _BEFORE_NUMBER = frozenset(
     "abs ziff bd s kap par al tel ext jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic".split()
 )
 _BEFORE_NAME = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "mx",
-        "dr",
-        "prof",
-        "rev",
-        "fr",
-        "sr",
-        "sra",
-        "srta",
-        "hon",
-        "gov",
-        "lt",
-        "sgt",
-        "capt",
-        "col",
-        "gen",
-        "maj",
-        "cmdr",
-        "adm",
-        "rep",
-        "reps",
-        "sen",
-        "sens",
-        "supt",
-        "det",
-        "insp",
-        "st",
-        "ste",
-        "mt",
-        "ft",
-        "pres",
-        "amb",
-        "atty",
-        "messrs",
-        "mme",
-        "mlle",
-        "m",
-        "dña",
-        "dª",
-        "ud",
-        "uds",
-        "vs",
-        "ing",
-        "dipl",
-        "lic",
-        "arq",
-    ]
+    "mr mrs ms mx dr prof rev fr sr sra srta hon gov lt sgt capt col gen maj cmdr adm rep reps sen sens "
+    "supt det insp st ste mt ft pres amb atty messrs mme mlle m dña dª ud uds vs ing dipl lic arq".split()
 )
 
 
