@@ -53,7 +53,7 @@ def fit(
     coverage: float = 0.95,
     names: Sequence[str] = FEATURES,
     rank: RankWeights | None = None,
-    strength: float = 1.0,
+    strength: float = 0.1,
 ) -> Calibration:
     """Fit a logistic model and choose its threshold.
 

@@ -26,11 +26,17 @@ FEATURES = (
     "bm25",
     "coverage",
     "quote_coverage",
-    "names",
+    "names_missing",
+    "numbers_missing",
     "rank",
 )
 
-_NAME_OR_NUMBER = re.compile(r"(?<!^)\b(?:[A-Z][\w’'-]*|\d[\d.,]*)", re.UNICODE)
+# Capitalised words but the first of the question, and numbers.
+_NAME = re.compile(r"(?<!^)\b[^\W\d_a-z][\w’'-]*")
+_NUMBER = re.compile(r"\b\d[\d.,]*")
+
+# A name that is not within this many characters of the quote says nothing about the quote.
+_REACH = 100_000
 
 
 def describe(
@@ -50,9 +56,9 @@ def describe(
         the best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
         `similarity`, cosine of question and quote; `retrieval`, the retriever's fused score; `dense`,
         `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score; `coverage`,
-        `quote_coverage`, weight of the question's words found in chunk and in quote, 0 to 1; `names`,
-        share of the question's names and numbers found in chunk or title; `rank`, log of 1 + the
-        chunk's place among the hits.
+        `quote_coverage`, weight of the question's words found in chunk and in quote, 0 to 1; `names_missing`,
+        `numbers_missing`, how many of the question's names its document lacks, and of its numbers its
+        chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits.
     """
     if not candidates:
         return None
@@ -74,7 +80,8 @@ def describe(
         "bm25": math.log1p(max(0.0, best.hit.bm25)),
         "coverage": words.coverage(question, near),
         "quote_coverage": words.coverage(question, quote),
-        "names": _names_found(question, near),
+        "names_missing": float(min(2, _missing(_NAME, question, _around(best)))),
+        "numbers_missing": float(min(2, _missing(_NUMBER, question, near))),
         "rank": math.log1p(rank),
     }
 
@@ -91,13 +98,13 @@ def _next_score(candidates: Sequence[Candidate]) -> float:
     return best.score - 10.0
 
 
-def _names_found(question: str, near: str) -> float:
-    """Share of the question's names and numbers (its first word aside) that stand near; 1 without any."""
-    names = [
-        same_words(name.removesuffix("’s").removesuffix("'s")) for name in _NAME_OR_NUMBER.findall(question)
-    ]
-    names = [name for name in names if name]
-    if not names:
-        return 1.0
-    there = f" {same_words(near)} "
-    return sum(f" {name} " in there for name in names) / len(names)
+def _missing(kind: re.Pattern[str], question: str, text: str) -> int:
+    """How many of the question's names or numbers the text does not hold."""
+    there = f" {same_words(text)} "
+    wanted = (same_words(found.removesuffix("’s").removesuffix("'s")) for found in kind.findall(question))
+    return sum(bool(words) and f" {words} " not in there for words in wanted)
+
+
+def _around(candidate: Candidate) -> str:
+    low = max(0, candidate.quote.start - _REACH)
+    return f"{candidate.document.title or ''} {candidate.document.text[low : candidate.quote.end + _REACH]}"

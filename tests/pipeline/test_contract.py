@@ -130,3 +130,15 @@ def test_how_careful_to_be(seed_index: Path) -> None:
     assert not careful.ask(FOUND).found
     bold = Pipeline.load(seed_index, config=Config(decide=DecideConfig(min_confidence=0.0)))
     assert bold.ask(REFUSED).found
+
+
+def test_names_and_numbers_that_the_document_lacks_count_against_it(pipeline: Pipeline) -> None:
+    near = pipeline.consider("To what level did China raise its tariffs on US imports in 2019?").features
+    far = pipeline.consider("Which restrictions apply to AMD's chip exports to China?").features
+    fine = pipeline.consider("To what level did China raise its tariffs on US imports?").features
+    assert near is not None
+    assert far is not None
+    assert fine is not None
+    assert near["numbers_missing"] == 1
+    assert far["names_missing"] >= 1
+    assert fine["numbers_missing"] == fine["names_missing"] == 0

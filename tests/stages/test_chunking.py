@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,10 @@ def test_neighbours_share_a_sentence() -> None:
     document = document_of(" ".join(f"Sentence number {n} says a little about it." for n in range(60)))
     chunks = chunk_document(document, ChunkConfig(max_tokens=50, overlap_sentences=1), ENCODER)
     assert len(chunks) > 5
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert after.first == before.last - 1
     apart = chunk_document(document, ChunkConfig(max_tokens=50, overlap_sentences=0), ENCODER)
-    for before, after in zip(apart, apart[1:], strict=False):
+    for before, after in pairwise(apart):
         assert after.first == before.last
 
 

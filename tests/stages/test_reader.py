@@ -55,7 +55,9 @@ def test_an_answer_far_into_a_long_text() -> None:
     assert best("When did the ship sink?", passage) == "1899"
 
 
-@pytest.mark.parametrize("question", ["when did the ship sink " * 80, "?", "🙂", "谁打破了沉默？", "谁打破了沉默" * 300])
+@pytest.mark.parametrize(
+    "question", ["when did the ship sink " * 80, "?", "🙂", "谁打破了沉默？", "谁打破了沉默" * 300]
+)
 def test_odd_questions(question: str) -> None:
     passage = "The ship sank off Cape Horn in 1899."
     for reading in READER.read(question, [passage]):
