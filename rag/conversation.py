@@ -44,6 +44,7 @@ _MARGIN_UNSURE = 0.1
 # many it is a story of its own.
 _ENOUGH = 3
 _LONG = 10
+_MAX_WORDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _turn(question: str, answer: object) -> Turn:
 
 
 def _understand(question: str, turns: Sequence[Turn]) -> Understood:
-    if not turns:
+    if not turns or question.count(" ") > _MAX_WORDS:
         return Understood(question)
     focus = Focus(turns)
     ellipsis = ellipsis_of(question)
@@ -260,7 +261,7 @@ def _asked_again(wh: str, last: Turn, focus: Focus) -> str:
         re.IGNORECASE,
     )
     noun = content_words(wh)
-    if noun and not _TIMES & set(noun) and focus.topic:
+    if noun and re.match(r"which|what|how\b", wh, re.IGNORECASE) and not _TIMES & set(noun) and focus.topic:
         return f"{wh[0].upper()}{wh[1:]} ({focus.topic})?"
     known = f" ({last.short})" if last.short and len(last.short) < 80 else ""
     if not adverb:

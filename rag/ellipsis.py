@@ -128,6 +128,8 @@ _BARE_BEST = re.compile(
     r"(?: (?:ever|in|to|for|among|known|selling|rated|ranked)\b|$)",
     re.IGNORECASE,
 )
+# Some of these words stand well alone: "how many people live in ...".
+_PARTS = RELATIONAL - {"life", "people", "population", "works", "year", "years"}
 # A new topic seldom comes in fewer words.
 _FEW_WORDS = 3
 
@@ -142,19 +144,19 @@ def may_lean(question: str, spoken_of: str) -> bool:
     if names(question) or not found or set(found) & set(content_words(spoken_of)):
         return False
     body = question.strip().rstrip("?.! ")
-    if re.match(r"\W*(?:i|we|you|my|that|no|yes|it)\b", body, re.IGNORECASE):
+    if re.match(r"\W*(?:i|we|you|that|no|yes|it)\b|.*\b(?:my|our)\b", body, re.IGNORECASE):
         return False
     if _BARE_BEST.search(body) and len(found) <= _FEW_WORDS:
         return True
     low = [token.casefold() for token, _ in tokens(body)]
-    part = max((i for i, word in enumerate(low) if word in RELATIONAL), default=None)
+    part = max((i for i, word in enumerate(low) if word in _PARTS), default=None)
     if (
         part is not None
         and len(found) <= _FEW_WORDS + 1
         and not {"of", "for", "about", "behind"} & set(low[part:])
     ):
         return True
-    known = re.search(r"\bthe (?:[\w-]+ )?[\w-]+\b(?! (?:\w+ )?of\b)", body, re.IGNORECASE)
+    known = re.search(r"\bthe (?:(?!of\b)[\w-]+ )?(?!of\b)[\w-]+\b(?! (?:\w+ )?of\b)", body, re.IGNORECASE)
     return (
         bool(known)
         and len(found) <= _FEW_WORDS

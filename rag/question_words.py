@@ -58,7 +58,8 @@ BREAKS = frozenset(
 _TITLES = r"(?:Mr|Mrs|Ms|Messrs|Dr|Prof|Sir|Lord|Lady|President|Señor|Señora|Herr|Frau|Monsieur|Madame)\.?"
 _NAME_WORD = r"(?:(?:[A-Z]\.){2,}|[A-Z]\.(?= [A-Z])|[^\W\d_a-z][\w-]*(?:['’](?!s\b)[A-Z][\w-]*)*)"
 _NAME = re.compile(
-    rf"\b(?:{_TITLES} +)?{_NAME_WORD}(?:(?: +(?:of|de|del|van|von|al|bin|der|la)(?= +[A-Z]))? +{_NAME_WORD})*"
+    rf"\b(?:{_TITLES} +)?{_NAME_WORD}"
+    rf"(?:(?: +(?:of|de|del|van|von|al|bin|der|la)(?= +[A-Z]))? +(?!{_TITLES} ){_NAME_WORD})*"
 )
 # Nouns that are parts, sides or measures of something: without it they say little.
 RELATIONAL = frozenset(

@@ -213,6 +213,9 @@ def _demonstrative(low: str, kind: Kind, before: list[str], after: list[str]) ->
         return "event" if ends or (not before and after and after[0] in AUXILIARIES) else None
     if after and not is_stop_word(after[0]) and after[0] not in AUXILIARIES and not after[0].endswith("ed"):
         return "kind"
+    # "Is this the best river?" says itself what it is about.
+    if kind == "event" and after and after[0] in {"a", "an", "the"}:
+        return "kind"
     return kind
 
 
@@ -257,6 +260,8 @@ def _bound(question: str, words_in: list[tuple[str, Span]], i: int, kind: Kind, 
     if word.casefold().endswith(("self", "selves")):
         return True
     last = nouns[-1]
+    if re.search(r"[.;?!]\s", question[nouns[0].end : here.start]):
+        return True
     if owner:
         auxiliary = question_parts(question)[1]
         acts = auxiliary.casefold() not in {"", "is", "are", "was", "were"} and subject(question)

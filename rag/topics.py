@@ -120,7 +120,9 @@ def _subject_of(rest: str, auxiliary: str, opening: str = "") -> str | None:
         elif auxiliary in {"have", "has", "had"}:
             drop = low.endswith(("ed", "en")) or consumed
         else:
-            drop = True
+            after = [token.casefold() for token, span in found if span.start >= run[-1][1].end]
+            # "do stocks and bonds have ...": the verb is another word.
+            drop = not after or after[0] not in AUXILIARIES | {"be"}
         if drop:
             run.pop()
     if not run:
@@ -166,7 +168,11 @@ def topic(question: str) -> str | None:
     >>> topic("What kind of app is TikTok?")
     'TikTok'
     """
-    asked = re.sub(r"\s*\([^()]*\)", "", _OPENERS.sub("", question.strip()))
+    asked = re.sub(
+        r"\s*\([^()]*\)|\b(?:there )?(?:any|some)(?: of)?(?: other| more)?\s",
+        "",
+        _OPENERS.sub("", question.strip()),
+    )
     found = _topic(asked.split("? ")[0].strip().rstrip("?.! "))
     if found is None or not set(content_words(found)) - THIN - RELATIONAL:
         return None
