@@ -40,8 +40,8 @@ MAX_TURNS = 12
 _MARGIN_SURE = 0.2
 _MARGIN_UNSURE = 0.1
 
-# Content words: from so many on a question may make sense by itself whatever its pronouns; above so
-# many it is a story of its own.
+# Content words: with more than so many a question may make sense by itself although a word seems to
+# point back; with still more it is a story of its own.
 _ENOUGH = 3
 _LONG = 10
 _MAX_WORDS = 60
@@ -154,9 +154,10 @@ def _understand(question: str, turns: Sequence[Turn]) -> Understood:
     found = pointers(question)
     if found:
         sure = own < _ENOUGH or any(pointer.kind != "kind" for pointer in found)
-        return _differing(
-            question, _written_out(question, found, focus), sure=sure, stands=not sure or own > _ENOUGH
-        )
+        # Without capitals, "he" may be Mr He and the name that it stands for looks like any word.
+        doubtful = question == question.lower() and own > _ENOUGH
+        asked = _written_out(question, found, focus)
+        return _differing(question, asked, sure=sure, stands=not sure or doubtful)
     if focus.topic and may_lean(question, turns[-1].question):
         return _differing(question, _leaning(question, focus.topic), sure=False, stands=True)
     return Understood(question)
