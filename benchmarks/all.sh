@@ -15,5 +15,5 @@ run seeds python -m rag eval
 run squad-reader python -m rag eval "$squad" --setting reader
 run squad-open python -m rag eval "$squad" --setting open --limit 2000
 run nfcorpus python -m rag eval "$nfcorpus"
-run news python benchmarks/news.py "$docs" "$questions"
+run news python -m benchmarks.news "$docs" "$questions"
 run seeds-ablations python -m rag eval --ablations

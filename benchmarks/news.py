@@ -4,7 +4,7 @@ The articles belong to their publishers, so they are not part of the project; th
 given as arguments. Whether an article holds an answer is known by string match only: a question
 that counts as unsupported may still be answered by words that differ.
 
-    python benchmarks/news.py docs.jsonl.gz questions.json --out DIR [--cache FILE]
+    python -m benchmarks.news docs.jsonl.gz questions.json --out DIR [--cache FILE]
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         text, problems = write_report(
-            [run(args)], Path(args.out), "python benchmarks/news.py docs.jsonl.gz questions.json"
+            [run(args)], Path(args.out), "python -m benchmarks.news docs.jsonl.gz questions.json"
         )
     except RagError as error:
         print(f"news: {error}", file=sys.stderr)
