@@ -31,7 +31,7 @@ from rag.topics import asks_for_person, question_parts, strip_opener
 __all__ = ["MAX_TURNS", "History", "Understood", "means_more", "read_history", "understand"]
 
 # Pairs of a question and its answer, or dictionaries with these two, oldest first.
-History = Sequence[tuple[str, Answer | str | None] | Mapping[str, Any]]
+History = Sequence[tuple[str, Answer | Mapping[str, Any] | str | None] | Mapping[str, Any]]
 
 # Older turns are not looked at: people refer to what was just said.
 MAX_TURNS = 12

@@ -65,7 +65,7 @@ class Page:
         """Ask in a conversation; returns all its messages."""
         conversation, s = self.conversation(request)
         with conversation.lock:
-            history = [(t.question, t.answer.text) for t in conversation.turns if t.answer][-_HISTORY:]
+            history = [(t.question, t.answer) for t in conversation.turns if t.answer][-_HISTORY:]
             documents = self._searched(conversation, chosen)
             conversation.add(self.service.turn(conversation.next_number(), raw, documents, history))
             self._conversations.save(self.key(request), conversation)

@@ -30,11 +30,13 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
 
         Args:
             question: The question, 1 to 2,000 characters.
-            history: Earlier exchanges as [question, answer] pairs, oldest first.
+            history: Earlier exchanges as [question, answer] pairs, oldest first, so that a follow-up
+                is understood. An answer is its text or, better, the whole answer as it was returned.
             documents: Patterns of document ids to search in, such as ["001*"]; all when left out.
 
         Returns:
-            found, text (the quote), short, confidence, citations, nearest, reason and timings.
+            found, text (the quote), short, confidence, citations, nearest, reason, timings and understood (the
+            question as understood from the history, where it differs).
         """
         try:
             answer, _ = service.answer(question, _patterns(documents), _pairs(history))
@@ -47,7 +49,7 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
     return ask
 
 
-def _pairs(history: object) -> list[tuple[str, str]] | None:
+def _pairs(history: object) -> list[tuple[str, str | dict[str, Any]]] | None:
     """The last pairs of a history.
 
     Raises:
@@ -55,14 +57,17 @@ def _pairs(history: object) -> list[tuple[str, str]] | None:
     """
     if history is None:
         return None
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str | dict[str, Any]]] = []
     for pair in (history if isinstance(history, list) else [None])[-_HISTORY:]:
         match pair:
             case [str(question), str(answer)] if len(question) + len(answer) <= 20_000:
                 pairs.append((_sendable(question), _sendable(answer)))
+            case [str(question), dict(answer)] if len(question) + len(json.dumps(answer)) <= 100_000:
+                pairs.append((_sendable(question), answer))
             case _:
                 raise QuestionError(
-                    'history: expected [["question", "answer"], ...], texts of 20,000 characters'
+                    'history: expected [["question", "answer"], ...], answers as text of 20,000 '
+                    "characters at most or as they were returned"
                 )
     return pairs
 

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from rag.conversation import History
 from rag.datatypes import Answer, Document
 from rag.errors import QuestionError
 from rag.web.options import LIMITS
@@ -48,7 +49,7 @@ class PipelineLike(Protocol):
         *,
         top_k: int = 3,
         documents: Sequence[str] | None = None,
-        history: Sequence[tuple[str, str]] | None = None,
+        history: History | None = None,
     ) -> Answer:
         """Answer a question."""
 
@@ -129,7 +130,7 @@ class Service:
         self,
         raw: object,
         documents: Sequence[str] | None = None,
-        history: Sequence[tuple[str, str]] | None = None,
+        history: History | None = None,
     ) -> tuple[Answer, dict[tuple[str, int], int]]:
         """Answer a question.
 
@@ -166,7 +167,7 @@ class Service:
         number: int,
         raw: object,
         documents: Sequence[str] | None = None,
-        history: Sequence[tuple[str, str]] | None = None,
+        history: History | None = None,
     ) -> Turn:
         """Like `answer`, but whatever goes wrong becomes part of the conversation."""
         started, now = time.perf_counter(), time.time()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.conversation import History
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document, Span
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
@@ -75,9 +76,10 @@ class FakePipeline:
         *,
         top_k: int = 3,
         documents: Sequence[str] | None = None,
-        history: Sequence[tuple[str, str]] | None = None,
+        history: History | None = None,
     ) -> Answer:
-        self.asked.append((question, documents, history))
+        said = [(q, a.to_dict() if isinstance(a, Answer) else a) for q, a in history or ()]
+        self.asked.append((question, documents, said))
         time.sleep(self.delay)
         if "please crash" in question:
             raise RuntimeError("secret /etc/passwd in the message")

@@ -92,7 +92,7 @@ def test_history_comes_from_the_server(site: Site, client: httpx.Client) -> None
     question, _, history = site.asked()[-1]
     assert question == "What did Brian Hughes state about contacts?"
     assert [pair[0] for pair in history] == [ANSWERED]
-    assert "Ryan Hass, former" in history[0][1]
+    assert "Ryan Hass, former" in history[0][1]["text"]
 
 
 def test_history_belongs_to_the_cookie_and_survives_a_reload(site: Site, client: httpx.Client) -> None:
@@ -308,9 +308,11 @@ def test_gradio_client_gets_the_answer_object(site: Site) -> None:
     cited = answer["citations"][0]
     text = (SEEDS / cited["doc_id"]).read_bytes().decode()
     assert text[cited["start"] : cited["end"]] == cited["quote"] == answer["text"]
-    refused = client.predict(question=REFUSED, history=[[ANSWERED, answer["text"]]], api_name="/ask")
+    refused = client.predict(
+        question=REFUSED, history=[[ANSWERED, answer["text"]], [ANSWERED, answer]], api_name="/ask"
+    )
     assert (refused["found"], refused["text"]) == (False, "not in sources")
-    assert site.asked()[-1] == [REFUSED, None, [[ANSWERED, answer["text"]]]]
+    assert site.asked()[-1] == [REFUSED, None, [[ANSWERED, answer["text"]], [ANSWERED, answer]]]
     with pytest.raises(AppError, match="empty"):
         client.predict("  ", api_name="/ask")
 
