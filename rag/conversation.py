@@ -26,7 +26,7 @@ from rag.focus import Focus, Turn
 from rag.question import MAX_QUESTION_CHARS
 from rag.question_words import RELATIONAL, content_words, names
 from rag.referring import Pointer, pointers
-from rag.topics import asks_for_person, question_parts, strip_opener
+from rag.topics import asks_for_person, question_parts, strip_opener, subject
 
 __all__ = ["MAX_TURNS", "History", "Understood", "means_more", "read_history", "understand"]
 
@@ -169,7 +169,7 @@ def _differing(question: str, asked: str, *, sure: bool, stands: bool) -> Unders
         return Understood(question)
     had = set(content_words(question))
     added = tuple(dict.fromkeys(word for word in content_words(asked) if word not in had))
-    return Understood(asked, True, added, sure, stands) if added else Understood(question)
+    return Understood(asked, True, added, sure, stands) if added or sure else Understood(question)
 
 
 def _written_out(question: str, found: Sequence[Pointer], focus: Focus) -> str:
@@ -235,10 +235,11 @@ def _complete(ellipsis: Ellipsis, focus: Focus) -> str:
         return _asked_again(ellipsis.rest, last, focus)
     if ellipsis.form == "swap":
         return _swapped(rest, previous, focus)
-    if re.match(r"(?:who|what|where) else\b", rest, re.IGNORECASE):
+    other = re.match(r"(who|what|where) else\b", rest, re.IGNORECASE)
+    if other:
         opening, auxiliary, body = question_parts(last.question)
-        if opening:
-            return " ".join(filter(None, [rest[0].upper() + rest[1:], auxiliary, body])) + "?"
+        if opening.casefold() == other.group(1).casefold():
+            return " ".join(filter(None, [other.group().capitalize(), auxiliary, body])) + "?"
     if re.search(r"\bmore\b|go on|elaborate|explain|continue", rest, re.IGNORECASE) and focus.topic:
         return f"{previous}: tell me more about {focus.topic}?"
     return f"{previous}: {rest}?"
@@ -301,9 +302,17 @@ def _swapped(rest: str, previous: str, focus: Focus) -> str:
         return f"{previous[: year.start()]}{fitting.group() if fitting else rest}{previous[year.end() :]}?"
     led = _PREPOSITION.fullmatch(rest)
     bare = led.group(2) if led else rest
-    named = names(f". {bare}")
+    if not led and pointers(rest):
+        return f"What about {_written_out(rest, pointers(rest), focus)}?"
+    if re.fullmatch(r"\w+ed", rest) and re.search(r"\w+(?:ed|en)$", previous):
+        return f"{previous.rsplit(None, 1)[0]} {rest}?"
+    named = names(f"x {bare}")
     there = [span for span in names(previous) if span.of(previous) not in bare]
-    if named and len(named) == 1 and len(there) == 1 and len(bare.split()) <= 4:
+    acting = subject(previous)
+    if len(there) > 1 and not led:
+        # Of several names, the one that acts.
+        there = [span for span in there if span.of(previous) == acting]
+    if len(named) == 1 and len(there) == 1 and len(bare.split()) <= 4:
         return f"{previous[: there[0].start]}{bare}{previous[there[0].end :]}?"
     if named or led:
         return f"{previous}, {rest}?"

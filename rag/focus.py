@@ -12,6 +12,9 @@ from rag.topics import asks_for_person, introduces, is_plural, question_parts, s
 
 __all__ = ["Focus", "Turn"]
 
+# What is counted but not spoken of: "for how many months".
+_MEASURES = frozenset("days hours kinds minutes months parts times types ways weeks words years".split())
+
 # How far back something may lie that is not the latest topic.
 _TOPICS_BACK = 5
 
@@ -55,9 +58,9 @@ class Focus:
             r"^(?:there|any|some|you|i|we)\b\s*", "", question_parts(question)[2], flags=re.IGNORECASE
         )
         acting = subject(last.question)
-        if acting and acting in used:
-            body = body.removeprefix(acting).strip()
-        parts = [body or question.rstrip("?.! "), last.short if last.short and len(last.short) < 80 else ""]
+        known = acting is not None and acting in used
+        said = body.removeprefix(acting or "").strip() if known else body or question.rstrip("?.! ")
+        parts = [said, last.short if last.short and len(last.short) < 80 else ""]
         return " ".join(part for part in parts if part)
 
     def meant_by(self, pointer: Pointer, used: set[str]) -> str | None:
@@ -131,6 +134,12 @@ class Focus:
         ):
             if match.group() not in used:
                 return match.group()
+        asked = re.match(
+            r"(?:how many|which|what) (?:\w+ )?(\w+s)$", question_parts(last.question)[0], re.IGNORECASE
+        )
+        acting = subject(last.question)
+        if asked and asked.group(1).casefold() not in _MEASURES and acting and names(f"x {acting}"):
+            return f"{acting}’{'' if acting.endswith('s') else 's'} {asked.group(1)}"
         return None
 
     def _place(self) -> str | None:

@@ -137,7 +137,9 @@ def pointers(question: str) -> list[Pointer]:
         if low not in known or (said and Span(*said.span()).covers(span)):
             continue
         # "He" is a surname and "IT" a trade where the question itself is not all capitals.
-        if token[0].isupper() and not _opens(words_in, i) and not question.isupper():
+        follows = words_in[i + 1][0] if i + 1 < len(words_in) else ""
+        a_name = not _opens(words_in, i) or (low == "he" and follows[:1].isupper())
+        if token[0].isupper() and a_name and not question.isupper():
             continue
         kind, owner = known[low]
         span = Span(span.start, span.end - cut)
