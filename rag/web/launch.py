@@ -92,6 +92,10 @@ def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Reb
         # Gradio serves on without it and keeps the reason to itself.
         demo.close(verbose=False)
         raise ConfigError(f"--mcp can't be offered: {demo.mcp_error}; serve without it")
+    if options.mcp:
+        from rag.web.program import answer_in_json
+
+        answer_in_json(demo.mcp_server_obj)
     shown = f"[{options.host}]" if ":" in options.host else options.host
     server = Server(f"http://{shown}:{options.port}/", service, demo, temporary)
     Sweeper(demo._queue).start(server.closed)

@@ -12,7 +12,7 @@ import gradio as gr
 from rag.errors import ConfigError, QuestionError
 from rag.web.service import Service, report
 
-__all__ = ["FillIn", "asking"]
+__all__ = ["FillIn", "answer_in_json", "asking"]
 
 _PARAMETERS = 3
 _HISTORY = 20
@@ -47,6 +47,20 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
         return answer.to_dict()
 
     return ask
+
+
+def answer_in_json(server: Any) -> None:
+    """Let Gradio's MCP server write answers as JSON, where it would write Python.
+
+    Args:
+        server: `demo.mcp_server_obj` of a running app.
+    """
+
+    def as_json(data: list[Any], root_url: str) -> list[Any]:
+        texts = [json.dumps(output, ensure_ascii=False) for output in data]
+        return [server.types.TextContent(type="text", text=text) for text in texts]
+
+    server.postprocess_output_data = as_json
 
 
 def _pairs(history: object) -> list[tuple[str, str | dict[str, Any]]] | None:

@@ -24,13 +24,13 @@ def test_without_the_extra_the_install_line_is_given(capsys: pytest.CaptureFixtu
 @pytest.mark.skipif(not HAS_MCP, reason='needs: pip install "insources[mcp]"')
 def test_tool_gives_the_answer_object(start_site: Callable[..., Site]) -> None:
     from mcp import ClientSession
-    from mcp.client.streamable_http import streamablehttp_client
+    from mcp.client.streamable_http import streamable_http_client
 
     site = start_site(mcp=True, uploads=False)
 
     async def call() -> tuple[list[str], str]:
         async with (
-            streamablehttp_client(f"{site.url}/gradio_api/mcp/") as (read, write, _),
+            streamable_http_client(f"{site.url}/gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
