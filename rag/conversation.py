@@ -36,7 +36,8 @@ History = Sequence[tuple[str, Answer | Mapping[str, Any] | str | None] | Mapping
 # Older turns are not looked at: people refer to what was just said.
 MAX_TURNS = 12
 
-# How much more confident the other reading of a question must be; chosen on the dev half (docs/followups.md).
+# How much more confident the less likely reading of a question must be. Set by judgement: no scripted
+# follow-up of the dev half is unsure, so there is nothing to fit them on (docs/followups.md).
 _MARGIN_SURE = 0.2
 _MARGIN_UNSURE = 0.1
 
