@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import shutil
+import socket
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,17 @@ from rag.web.launch import Server, start
 from rag.web.options import ServeOptions
 
 servers: dict[int, Server] = {}
+connect = socket.socket.connect
+
+
+def only_here(self: socket.socket, address: Any) -> None:
+    """No server under test reaches beyond this machine."""
+    if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
+        raise AssertionError(f"connection to {address}")
+    connect(self, address)
+
+
+socket.socket.connect = only_here  # type: ignore[method-assign]
 
 
 def make(documents: Path, index: Path, progress: Any) -> tuple[FakePipeline, list[tuple[str, str]]]:

@@ -256,3 +256,9 @@ def test_only_the_endpoint_for_programs_is_public(site: Site) -> None:
 
 def test_temporary_folder_is_private(site: Site) -> None:
     assert site.temporary.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_beyond_this_machine_is_connected_to(site: Site, client: httpx.Client) -> None:
+    """The process that serves these tests refuses such connections: see `host.only_here`."""
+    assert site.ask_api(client, ANSWERED)[0] == "complete"
+    assert "AssertionError: connection to" not in site.log()
