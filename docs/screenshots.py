@@ -57,6 +57,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as data:
         server = start(ServeOptions(port=port, index=arguments.index, data=Path(data)))
         try:
+            # The first question loads the models; a picture of that would mislead.
+            server.service.answer(FOUND)
+            server.service.answer(REFUSED)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
                 for name, width, height, colours, what in PICTURES:

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 from conftest import ANSWERED, REFUSED, SEEDS, Site
+from fake import FakePipeline
 from test_render import PAYLOADS
+
+from rag.web.service import Service
+from rag.web.session import Conversations
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -335,19 +339,39 @@ def test_trouble_inside_leaves_the_conversation(site: Site, visit: Visit) -> Non
     assert ask(page, ANSWERED).get_attribute("class") == "ans found"
 
 
-@pytest.mark.slow
-def test_every_citation_of_a_long_conversation_opens(site: Site, visit: Visit) -> None:
+def test_folder_is_added(start_site: Start, visit: Visit, tmp_path: Path) -> None:
+    corpus, mine = tmp_path / "corpus", tmp_path / "mine"
+    corpus.mkdir()
+    (mine / "inner").mkdir(parents=True)
+    shutil.copy(SEEDS / "002_54e73b8160326602.txt", corpus)
+    (mine / "one.txt").write_text("Zoe Vance said the harbour office opens at seven.\n")
+    (mine / "inner" / "two.md").write_text("Adam Quill said the lighthouse closes at nine.\n")
+    (mine / "inner" / "picture.png").write_bytes(b"\x89PNG")
+    page = visit(start_site(corpus))
+    page.click("#side .toggle-button")
+    with page.expect_file_chooser() as chooser:
+        page.click("#add-folder")
+    chooser.value.set_files(mine)
+    page.wait_for_selector("#results li")
+    told = sorted(page.locator("#results li").all_inner_texts())
+    assert [told[0], told[2]] == ["one.txt: added", "two.md: added"]
+    assert told[1].startswith("picture.png: not added: not a kind of file")
+    page.wait_for_function("document.querySelectorAll('#documents input:checked').length === 3")
+    assert (
+        ask(page, "Who said the lighthouse closes at nine, Adam Quill?").get_attribute("class") == "ans found"
+    )
+
+
+def test_every_citation_of_a_long_conversation_opens(start_site: Start, visit: Visit, tmp_path: Path) -> None:
+    questions = [ANSWERED, "What did Brian Hughes state about contacts?", REFUSED]
+    kept, key = Conversations(tmp_path / "conversations"), "c0ffee" + "0" * 26
+    service, conversation = Service(FakePipeline.over_seeds()), kept.get(key)
+    for i in range(1, 101):
+        conversation.add(service.turn(i, questions[i % 3]))
+    kept.save(key, conversation)
+    site = start_site(save_history=True, uploads=False, data=tmp_path)
     page = visit(site)
-    questions = [
-        ANSWERED,
-        "What did Brian Hughes state about contacts?",
-        "What did Sarah Beran say about outcomes?",
-    ]
-    key = next(c for c in page.context.cookies() if c["name"].startswith("insources"))
-    everything = [path.name for path in SEEDS.glob("0*.txt")]
-    with site.client(cookies={key["name"]: key["value"]}) as client:
-        for i in range(100):
-            site.call(client, "chat", questions[i % 3], everything)
+    page.context.add_cookies([{"name": f"insources-{site.port}", "value": key, "url": site.url}])
     page.reload()
     page.wait_for_function("document.querySelectorAll('#chat .turn-q').length === 100")
     chips = page.locator("#chat .ans .cites button.cite")
