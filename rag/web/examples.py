@@ -17,7 +17,7 @@ _VERBS = "said|says|told|wrote|warned|argued|added|stated|suggested|believes|exp
 _SAYS = re.compile(rf"\b({_WORD}(?: [A-Z]\.)? {_WORD})(?:, [^.,]{{3,90}},)? (?:{_VERBS})\b")
 # A name with a word beside it that says who it is: "spokesman Ann Lee", "Ann Lee, the mayor".
 _IS = re.compile(
-    rf"\b[a-z]+(?:er|or|man|ist|ent|ary|yst|chief) ({_WORD} {_WORD})\b"
+    rf"\b(?!other\b)[a-z]+(?:er|or|man|ist|ent|ary|yst|chief) ({_WORD} {_WORD})\b"
     rf"|\b({_WORD} {_WORD}), (?:an?|the|former|who) "
 )
 _TITLES = ("Mr ", "Mrs ", "Ms ", "Dr ", "The ")
@@ -63,11 +63,13 @@ def _interleaved(documents: object) -> Iterator[str]:
 def _questions(document: Document) -> Iterator[tuple[str, str]]:
     spans = document.sentences or (Span(0, len(document.text)),)
     sentences = [" ".join(span.of(document.text).split()) for span in spans[:400]]
+    whole = " ".join(sentences)
     for pattern, asked in ((_SAYS, "What did {} say?"), (_IS, "Who is {}?")):
         for sentence in sentences:
             for found in pattern.finditer(sentence):
                 name = found.group(1) or found.group(2)
-                if not name.startswith(_TITLES):
+                # "The White House" is no person; a person has no article.
+                if not name.startswith(_TITLES) and f"the {name}" not in whole and f"The {name}" not in whole:
                     yield name, asked.format(name)
 
 
