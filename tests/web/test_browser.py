@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWERED, REFUSED, SEEDS, Site
 from fake import FakePipeline
+from sites import ANSWERED, REFUSED, SEEDS, Site
 from test_render import PAYLOADS
 
 from rag.web.service import Service

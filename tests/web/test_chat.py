@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from conftest import ANSWERED, REFUSED, SEEDS, Site
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from sites import ANSWERED, REFUSED, SEEDS, Site
 
 
 def html_of(chat: list[dict[str, object]]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from conftest import ANSWERED, Site
+from sites import ANSWERED, Site
 
 
 def test_page_comes_with_policy_and_nonce(site: Site) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWERED, SEEDS, Site
 from fake import FakePipeline
+from sites import ANSWERED, SEEDS, Site
 from test_chat import ask, html_of, window
 
 from rag.web.library import Library, safe_name

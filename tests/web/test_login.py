@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Site
+from sites import Site
 
 from rag.errors import ConfigError
 from rag.web.command import main

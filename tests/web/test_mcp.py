@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from conftest import ANSWERED, Site
+from sites import ANSWERED, Site
 
 from rag.web.command import main
 
