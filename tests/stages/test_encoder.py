@@ -209,3 +209,23 @@ def test_another_encoder_by_path(ours: Encoder, whole: Encoder) -> None:
     texts = [f"Sentence {n} " + "and more " * (n % 7) for n in range(10)]
     one = load_encoder(EncoderConfig(name=str(bundled_model_path()), batch_size=1)).encode_document(texts)
     assert np.abs(one - whole.encode_document(texts)).max() < 1e-4
+
+
+def test_evening_the_channels_changes_no_vector(whole: Encoder) -> None:
+    """The exported graph before int8, evened or not, gives what sentence-transformers gives."""
+    pytest.importorskip("onnx", reason="exporting needs the extra `train` (onnx)")
+    import onnxruntime
+
+    from rag.training.encoder_export import build_encoder, calibration_ids, smooth
+
+    text = "Interest rates rose by a quarter of a point on Wednesday."
+    tokens = calibration_ids(ROOT / "seeds", ENCODER_FOLDER / "tokenizer.json")
+    assert len(tokens) > 30
+    assert max(map(len, tokens)) <= 256
+    words = [encoding.ids for encoding in OnnxEncoder()._tokens([text])]
+    padded = np.array([[*words[0], 0, 0, 0]], np.int64)
+    feed = {"input_ids": padded, "attention_mask": (padded > 0).astype(np.int64)}
+    model = build_encoder(bundled_model_path())
+    for made in (model, smooth(model, tokens[:3])):
+        session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+        assert session.run(None, feed)[0][0] @ whole.encode_query(text) > 0.9995
