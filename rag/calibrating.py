@@ -20,7 +20,7 @@ from rag.candidates import RankWeights
 from rag.errors import DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
-from rag.features import FEATURES
+from rag.features import DECIDING
 from rag.pipeline import Pipeline
 
 __all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
@@ -51,7 +51,7 @@ def fit(
     reader_id: str,
     fitted_on: str,
     coverage: float = 0.95,
-    names: Sequence[str] = FEATURES,
+    names: Sequence[str] = DECIDING,
     rank: RankWeights | None = None,
     strength: float = 0.1,
 ) -> Calibration:

@@ -41,8 +41,8 @@ class RankWeights:
         name_only: added where the span stands in a heading, a title or a caption.
     """
 
-    retrieval: float = 15.0
-    similarity: float = 14.0
+    retrieval: float = 20.0
+    similarity: float = 12.0
     name_only: float = -4.0
 
 

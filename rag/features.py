@@ -11,7 +11,7 @@ from rag.citation import same_words
 from rag.retriever import Hit
 from rag.stores.words import WordStore
 
-__all__ = ["FEATURES", "describe"]
+__all__ = ["DECIDING", "FEATURES", "describe"]
 
 FEATURES = (
     "reader",
@@ -29,6 +29,18 @@ FEATURES = (
     "names_missing",
     "numbers_missing",
     "rank",
+)
+
+# Those that the decision is fitted on by default: with a few hundred questions, more of them only overfit.
+DECIDING = (
+    "reader",
+    "answerable",
+    "answerable_top",
+    "similarity",
+    "retrieval",
+    "coverage",
+    "names_missing",
+    "numbers_missing",
 )
 
 # Capitalised words but the first of the question, and numbers.
