@@ -9,11 +9,11 @@ run() {
     name=$1
     shift
     echo "== $name" >&2
-    "$@" --out "$out/$name" --cache "$out/vectors.npz" >"$out/$name.txt"
+    "$@" --out "$out/$name" >"$out/$name.txt"
 }
 run seeds python -m rag eval
 run squad-reader python -m rag eval "$squad" --setting reader
 run squad-open python -m rag eval "$squad" --setting open --limit 2000
 run nfcorpus python -m rag eval "$nfcorpus"
 run news python -m benchmarks.news "$docs" "$questions"
-run seeds-ablations python -m rag eval --ablations
+run seeds-ablations python -m rag eval --split report --ablations
