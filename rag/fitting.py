@@ -1,9 +1,9 @@
 """Makes the calibration that comes with the reader: `python -m rag.fitting SQUAD --out rag/models/reader`.
 
 Fitted on development questions only: the development half of the project's own questions over
-`seeds/`, and a SQuAD 2.0 file asked of all its paragraphs at once. Each of the two counts the same
-in the fit, however many questions it has. A second calibration, for reading given texts without
-retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
+`seeds/`, and a SQuAD 2.0 file asked of all its paragraphs at once, which counts half as much in all,
+because its unanswerable questions (half of them) are written to deceive. A second calibration, for
+reading given texts without retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from rag.progress import bar
 __all__ = ["main"]
 
 READING_FEATURES = ("reader", "answerable")
+SQUAD_SHARE = 0.5
+# Share of the answerable development questions over seeds/ that are answered.
+COVERAGE = 0.92
 Asked = list[tuple[Question, Considered]]
 
 
@@ -86,17 +89,16 @@ def _right(question: Question, candidate: Candidate) -> bool:
 
 def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path, name: str) -> None:
     seeds = _examples(asked["seeds"], 1.0)
-    squad = _examples(asked["squad"], len(asked["seeds"]) / len(asked["squad"]))
-    rank = pipeline.calibration.rank
+    squad = _examples(asked["squad"], SQUAD_SHARE * len(asked["seeds"]) / len(asked["squad"]))
     made = fit(
         [*seeds, *squad],
         reader_id=pipeline.reader.reader_id,
         fitted_on=f"{len(seeds)} development questions over seeds/ and {len(squad)} of {name}, open",
-        rank=rank,
+        rank=pipeline.calibration.rank,
     )
     # The threshold is chosen where users are: on whole articles, not on SQuAD's paragraphs.
     confidences = sorted(made.confidence(e.features) for e in seeds if e.answerable)
-    threshold = round(confidences[int(len(confidences) * 0.05)], 4)
+    threshold = round(confidences[int(len(confidences) * (1 - COVERAGE))], 4)
     save(dataclasses.replace(made, threshold=threshold), out / "calibration.json")
     print(f"calibration.json: threshold {threshold:.3f}")
     for label, weight in zip(made.features, made.weights, strict=True):
