@@ -97,7 +97,9 @@ def read_pages(path: Path, wanted: Iterable[str]) -> dict[str, str]:
     ids = set(wanted)
     packed = path.read_bytes()
     rows = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode().split("\n")
-    return {page["doc_id"]: page["text"] for page in map(json.loads, filter(None, rows)) if page["doc_id"] in ids}
+    return {
+        page["doc_id"]: page["text"] for page in map(json.loads, filter(None, rows)) if page["doc_id"] in ids
+    }
 
 
 def score(method: Method, pages: dict[str, str], labels: Labels, show: bool) -> dict[str, float]:

@@ -64,15 +64,16 @@ def _version(name: str) -> str:
 
 
 def _encoder() -> str:
-    from rag.encoder import BUNDLED_SHA256, bundled_model_path, check_sha256, load_encoder
+    from rag.encoder_onnx import OnnxEncoder
 
-    check_sha256(bundled_model_path() / "model.safetensors", BUNDLED_SHA256)
-    return f"{load_encoder().encoder_id}, sha256 as expected"
+    encoder = OnnxEncoder()
+    encoder.check_files()
+    return f"{encoder.encoder_id}, sha256 as expected"
 
 
 def _reader() -> str:
     from rag.abstention import Calibration
-    from rag.encoder import check_sha256
+    from rag.inference import check_sha256
     from rag.reader import BUNDLED_READER, Reader
 
     reader = Reader()

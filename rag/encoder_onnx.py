@@ -7,10 +7,8 @@ exported by `rag.training.encoder_export`; its files are checked by sha256 befor
 from __future__ import annotations
 
 import json
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.config import BUNDLED_ENCODER, EncoderConfig
-from rag.encoder import Vectors, check_sha256
+from rag.encoder import Vectors
 from rag.errors import ModelError
+from rag.inference import check_sha256, n_threads, open_session, side_by_side
 
 __all__ = ["ENCODER_FOLDER", "ENCODER_FORMAT", "MAX_TOKENS", "OnnxEncoder"]
 
 ENCODER_FOLDER = Path(__file__).parent / "models" / "encoder"
 ENCODER_FORMAT = 1
 MAX_TOKENS = 256
-MAX_THREADS = 8
 
 
 class OnnxEncoder:
@@ -86,7 +84,7 @@ class OnnxEncoder:
     def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         # Few texts are shared out too: a question's candidate sentences are fewer than a batch.
-        step = max(1, min(self._config.batch_size, -(-len(texts) // _n_threads())))
+        step = max(1, min(self._config.batch_size, -(-len(texts) // n_threads())))
         parts = [slice(begin, begin + step) for begin in range(0, len(texts), step)]
 
         def encode(part: slice) -> int:
@@ -94,7 +92,7 @@ class OnnxEncoder:
             vectors[part] = rows
             return len(rows)
 
-        for n_done in _side_by_side(encode, parts):
+        for n_done in side_by_side(encode, parts):
             if progress is not None:
                 progress(n_done)
         return vectors
@@ -140,29 +138,9 @@ class OnnxEncoder:
     def _load_session(self) -> Any:
         if self._session is None:
             with self._lock:
-                self._session = self._session or self._open_session()
+                path = self._folder / "encoder.onnx"
+                self._session = self._session or open_session(path, self._sha256(path.name))
         return self._session
-
-    def _open_session(self) -> Any:
-        import onnxruntime
-
-        path = self._folder / "encoder.onnx"
-        check_sha256(path, self._sha256(path.name))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = 1
-        try:
-            return onnxruntime.InferenceSession(
-                str(path),
-                options,
-                providers=["CPUExecutionProvider"],
-                # The fused node of onnxruntime 1.31 takes longer than its two parts: a quarter of all.
-                disabled_optimizers=["SkipLayerNormFusion"],
-            )
-        except Exception as error:
-            raise ModelError(
-                f"the encoder could not be opened: {str(error).splitlines()[0]}; reinstall insources"
-            ) from error
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -189,21 +167,3 @@ def _cut(ids: list[int], longest: int) -> npt.NDArray[np.int64]:
     """One row of at most `longest` tokens, the last of them still the closing one."""
     kept = ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
     return np.array([kept], dtype=np.int64)
-
-
-def _side_by_side(work: Callable[[slice], int], parts: Sequence[slice]) -> Iterator[int]:
-    """What `work` gives for each part, in order, on as many threads as there are processors."""
-    n_threads = min(len(parts), _n_threads())
-    if n_threads < 2:
-        yield from map(work, parts)
-        return
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        yield from pool.map(work, parts)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _n_threads() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(allowed, MAX_THREADS)

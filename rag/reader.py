@@ -9,8 +9,10 @@ over one passage, so spans of different passages compare (Clark & Gardner 2018, 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.config import ReadConfig
-from rag.encoder import check_sha256
 from rag.errors import ModelError
+from rag.inference import check_sha256, open_session, side_by_side
 
 __all__ = ["BUNDLED_READER", "Reader", "Reading"]
 
@@ -28,7 +30,6 @@ FORMAT = 1
 MAX_QUESTION_TOKENS = 64
 MAX_WINDOW_TOKENS = 384
 STRIDE_TOKENS = 128
-BATCH_WINDOWS = 16
 
 Floats = npt.NDArray[np.float32]
 
@@ -69,9 +70,12 @@ class Reader:
         self._config = config or ReadConfig()
         self._folder = Path(self._config.model) if self._config.model else BUNDLED_READER
         self.card = self._check()
+        self._lock = threading.Lock()
         self._session: Any = None
         self._tokenizer: Any = None
         self._whole_tokenizer: Any = None
+        self._inputs: list[str] = []
+        self._outputs: list[str] = []
 
     @property
     def reader_id(self) -> str:
@@ -89,49 +93,40 @@ class Reader:
             passages: texts; blank ones give nothing.
             n_best: spans kept for each passage.
         """
-        windows = self._windows(question, passages)
-        found: list[Reading] = []
-        for begin in range(0, len(windows), BATCH_WINDOWS):
-            batch = windows[begin : begin + BATCH_WINDOWS]
-            starts, ends, answerable = self._run([encoding for _, encoding in batch])
-            for row, (passage, encoding) in enumerate(batch):
-                for start, end, logit, null in self._spans(encoding, starts[row], ends[row], n_best):
-                    found.append(Reading(passage, start, end, logit - null, logit, float(answerable[row])))
-        return _best_of_each(found, n_best)
+        self._load()
+        readings = side_by_side(partial(self._read_window, n_best), self._windows(question, passages))
+        return _best_of_each([reading for some in readings for reading in some], n_best)
 
     def _windows(self, question: str, passages: Sequence[str]) -> list[tuple[int, Any]]:
-        """(passage, encoding) of each window, like lengths side by side so that batches pad little."""
-        tokenizer = self._load_tokenizer()
+        """(passage, encoding) of each window, longest first so that threads end together."""
         cut = self._whole_tokenizer.encode(question, add_special_tokens=False)
         if len(cut.ids) > MAX_QUESTION_TOKENS:
             question = question[: cut.offsets[MAX_QUESTION_TOKENS - 1][1]]
         pairs = [(question, passage) for passage in passages]
         windows = [
             (passage, window)
-            for passage, encoding in enumerate(tokenizer.encode_batch(pairs))
+            for passage, encoding in enumerate(self._tokenizer.encode_batch(pairs))
             for window in (encoding, *encoding.overflowing)
             if 1 in window.sequence_ids
         ]
-        return sorted(windows, key=lambda item: sum(item[1].attention_mask))
+        return sorted(windows, key=lambda item: -len(item[1].ids))
 
-    def _run(self, encodings: list[Any]) -> tuple[Floats, Floats, Floats]:
-        """One padded batch: start and end logits, (n_windows, n_tokens), answerable, (n_windows,)."""
-        longest = max(len(encoding.ids) for encoding in encodings)
-        ids = np.zeros((3, len(encodings), longest), dtype=np.int64)
-        for row, encoding in enumerate(encodings):
-            n = len(encoding.ids)
-            ids[0, row, :n] = encoding.ids
-            ids[1, row, :n] = 1
-            ids[2, row, :n] = encoding.type_ids
-        session = self._load_session()
-        feed = dict(zip(("input_ids", "attention_mask", "token_type_ids"), ids, strict=True))
-        given = {entry.name for entry in session.get_inputs()}
-        made = [entry.name for entry in session.get_outputs()]
-        outputs = dict(
-            zip(made, session.run(made, {n: v for n, v in feed.items() if n in given}), strict=True)
-        )
-        answerable = outputs.get("answerable", np.zeros(len(encodings), dtype=np.float32))
-        return outputs["start_logits"], outputs["end_logits"], answerable
+    def _read_window(self, n_best: int, window: tuple[int, Any]) -> list[Reading]:
+        passage, encoding = window
+        given = {
+            "input_ids": encoding.ids,
+            "attention_mask": encoding.attention_mask,
+            "token_type_ids": encoding.type_ids,
+        }
+        feed = {name: np.array([given[name]], dtype=np.int64) for name in self._inputs}
+        outputs = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+        answerable = float(outputs["answerable"][0]) if "answerable" in outputs else 0.0
+        return [
+            Reading(passage, start, end, logit - null, logit, answerable)
+            for start, end, logit, null in self._spans(
+                encoding, outputs["start_logits"][0], outputs["end_logits"][0], n_best
+            )
+        ]
 
     def _spans(
         self, encoding: Any, start: Floats, end: Floats, n_best: int
@@ -170,36 +165,26 @@ class Reader:
                 raise ModelError(f"the reader's {path.name} names no {name}; export it again")
         return card
 
-    def _load_tokenizer(self) -> Any:
-        if self._tokenizer is None:
+    def _load(self) -> None:
+        """Tokenizer and model, checked, once."""
+        with self._lock:
+            if self._session is not None:
+                return
             from tokenizers import Tokenizer
 
-            check_sha256(self._folder / "tokenizer.json", self.card["files"]["tokenizer.json"]["sha256"])
-            tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            tokenizer.no_padding()
-            # "only_second" can't cut a text that stands alone, so questions are counted by another one.
-            self._whole_tokenizer = Tokenizer.from_str(tokenizer.to_str())
+            path = self._folder / "tokenizer.json"
+            check_sha256(path, self.card["files"][path.name]["sha256"])
+            self._whole_tokenizer = Tokenizer.from_file(str(path))
+            self._whole_tokenizer.no_padding()
             self._whole_tokenizer.no_truncation()
-            tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")
-            self._tokenizer = tokenizer
-        return self._tokenizer
-
-    def _load_session(self) -> Any:
-        if self._session is None:
-            import onnxruntime
-
-            check_sha256(self._folder / "reader.onnx", self.card["files"]["reader.onnx"]["sha256"])
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            try:
-                self._session = onnxruntime.InferenceSession(
-                    str(self._folder / "reader.onnx"), options, providers=["CPUExecutionProvider"]
-                )
-            except Exception as error:
-                raise ModelError(
-                    f"the reader could not be opened: {str(error).splitlines()[0]}; reinstall insources"
-                ) from error
-        return self._session
+            # "only_second" can't cut a text that stands alone, so questions are counted by the other one.
+            self._tokenizer = Tokenizer.from_str(self._whole_tokenizer.to_str())
+            self._tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")
+            path = self._folder / "reader.onnx"
+            session = open_session(path, self.card["files"][path.name]["sha256"])
+            self._inputs = [entry.name for entry in session.get_inputs()]
+            self._outputs = [entry.name for entry in session.get_outputs()]
+            self._session = session
 
 
 def _best_of_each(readings: list[Reading], n_best: int) -> list[Reading]:

@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.config import BUNDLED_ENCODER
-from rag.encoder import BUNDLED_SHA256, bundled_model_path, check_sha256
+from rag.encoder import BUNDLED_SHA256, bundled_model_path
 from rag.encoder_onnx import ENCODER_FORMAT, MAX_TOKENS
 from rag.errors import ModelError, OptionalDependencyError, RagError, SourceError
+from rag.inference import check_sha256
 
 __all__ = ["MAX_BYTES", "build_encoder", "calibration_ids", "export_encoder", "main", "model_card", "smooth"]
 

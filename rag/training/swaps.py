@@ -43,8 +43,8 @@ def swap(question: str, text: str, answer: str, rng: random.Random) -> str | Non
                 chances.append((m, sorted(others)))
     if not chances:
         return None
-    m, others = rng.choice(chances)
-    return question[: m.start()] + rng.choice(others) + question[m.end() :]
+    m, choices = rng.choice(chances)
+    return question[: m.start()] + rng.choice(choices) + question[m.end() :]
 
 
 def _shape(mention: str) -> tuple[bool, int]:

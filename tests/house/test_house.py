@@ -23,6 +23,7 @@ STAGES = [
         "corpus",
         "cleaning",
         "sentences",
+        "inference",
         "encoder",
         "encoder_onnx",
         "encoder_sentence",

@@ -66,7 +66,17 @@ def test_a_refusal(pipeline: Pipeline, seeds: Path) -> None:
 def test_plain_json(pipeline: Pipeline, question: str) -> None:
     answer = pipeline.ask(question)
     data = json.loads(json.dumps(answer.to_dict()))
-    for name in ("question", "found", "text", "short", "confidence", "citations", "nearest", "reason", "timings"):
+    for name in (
+        "question",
+        "found",
+        "text",
+        "short",
+        "confidence",
+        "citations",
+        "nearest",
+        "reason",
+        "timings",
+    ):
         assert name in data
     for citation in data["citations"] + data["nearest"]:
         assert set(citation) >= {

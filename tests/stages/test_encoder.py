@@ -17,11 +17,11 @@ from rag.encoder import (
     BUNDLED_SHA256,
     Encoder,
     bundled_model_path,
-    check_sha256,
     load_encoder,
 )
 from rag.encoder_onnx import ENCODER_FOLDER, OnnxEncoder
 from rag.errors import ModelError
+from rag.inference import check_sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [

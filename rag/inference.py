@@ -1,0 +1,88 @@
+"""Runs the bundled ONNX models: one input at a time on one thread, several side by side.
+
+Nothing is padded, and int8 scales are those of the one input, so that what a model gives is the same
+whatever else is asked of it at the same time, and in whichever order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rag.errors import ModelError
+
+__all__ = ["check_sha256", "n_threads", "open_session", "side_by_side"]
+
+MAX_THREADS = 8
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Compare a model file with the checksum it must have.
+
+    Raises:
+        ModelError: the file is missing or differs.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"model file {path.name} can't be read ({error.strerror}); reinstall insources"
+        ) from error
+    if found != expected:
+        raise ModelError(
+            f"model file {path.name} has sha256 {found}, expected {expected}: it is damaged or was "
+            "replaced; reinstall the package that carries it"
+        )
+
+
+def open_session(path: Path, sha256: str) -> Any:
+    """A checked model file as an `onnxruntime.InferenceSession` of one thread.
+
+    Raises:
+        ModelError: missing, altered, or no model that onnxruntime can open.
+    """
+    import onnxruntime
+
+    check_sha256(path, sha256)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            # The fused node of onnxruntime 1.31 takes longer than its two parts: a quarter of all.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:
+        raise ModelError(
+            f"the model {path.name} could not be opened: {str(error).splitlines()[0]}; reinstall insources"
+        ) from error
+
+
+def side_by_side(work: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+    """What `work` gives for each item, in order, on as many threads as there are processors."""
+    n = min(len(items), n_threads())
+    if n < 2:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(n)
+    try:
+        yield from pool.map(work, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def n_threads() -> int:
+    """Processors that this process may use, `MAX_THREADS` at most."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, MAX_THREADS)
