@@ -79,12 +79,12 @@ def run_train(args: argparse.Namespace) -> None:
     recipe = Recipe()
     args.out.mkdir(parents=True, exist_ok=True)
     described = _describe(args, settings, recipe, corpus, start)
-    (args.out / "run.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    _write_json(args.out / "run.json", described)
 
     def score(reader: Reader) -> dict[str, Any]:
         return _scores(forward_of(reader), tune or Corpus(), tokenizer, args.nth, False).to_dict()
 
-    train(
+    last = train(
         model,
         WindowMaker(corpus, tokenizer, recipe),
         schedule,
@@ -94,6 +94,8 @@ def run_train(args: argparse.Namespace) -> None:
         soften=teacher,
         resume=args.resume,
     )
+    described["recipe"]["windows seen"] = f"{last['seen']:,} in {last['step']:,} steps"
+    _write_json(args.out / "run.json", described)
 
 
 def run_score(args: argparse.Namespace) -> None:
@@ -128,7 +130,7 @@ def run_export(args: argparse.Namespace) -> None:
         }
         whole.unlink()
         described["scores"] = {"n": int(both["int8"]["n"]), **both}
-        (args.out / "reader.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+        _write_json(args.out / "reader.json", described)
     (args.out / "MODEL_CARD.md").write_text(model_card(described), "utf-8")
     _say(json.dumps(described.get("scores", described["files"])))
 
@@ -207,6 +209,10 @@ def _package_model() -> Path:
 def _require(device: str) -> None:
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"--device {device}: no such GPU is at hand; train with --device cpu")
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _say(line: str) -> None:

@@ -24,6 +24,7 @@ def test_training_leaves_model_log_and_description(
     assert train(tiny_folder, squad_file, tmp_path, "--seed", "5") == 0
     described = json.loads((tmp_path / "run.json").read_text())
     assert described["recipe"]["seed"] == 5
+    assert described["recipe"]["windows seen"] == "8 in 2 steps"
     assert described["data"]["squad2"] == {"questions": 16, "answerable": 9}
     assert (tmp_path / "model" / "config.json").is_file()
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["step"] == 2
