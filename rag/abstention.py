@@ -24,6 +24,9 @@ __all__ = ["Calibration", "Decision"]
 
 FORMAT = 1
 
+# Of 19 development questions under the floor none was answerable: (0 + 0.5) / (19 + 1).
+OFF_TOPIC = 0.025
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -54,6 +57,8 @@ class Calibration:
         threshold: answer at this probability or above.
         rank: how candidates are ordered before the decision.
         risk_curve: (threshold, risk, coverage) on the tuning questions, by rising threshold.
+        floor: a question whose best cosine with any chunk is under it, and of whose words less than half
+            stand near, is about something else: hardly any such development question was answerable.
         fitted_on: what it was fitted on, in words.
     """
 
@@ -66,6 +71,7 @@ class Calibration:
     threshold: float
     rank: RankWeights = field(default_factory=RankWeights)
     risk_curve: tuple[tuple[float, float, float], ...] = ()
+    floor: float = 0.0
     fitted_on: str = ""
 
     def confidence(self, features: Mapping[str, float]) -> float:
@@ -81,7 +87,13 @@ class Calibration:
                     f"the calibration needs the feature {name!r}, which this version does not give"
                 )
             total += weight * (features[name] - mean) / scale
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+        probability = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+        return min(probability, OFF_TOPIC) if self._off_topic(features) else probability
+
+    def _off_topic(self, features: Mapping[str, float]) -> bool:
+        if not self.floor:
+            return False
+        return features.get("dense_top", 1.0) < self.floor and features.get("coverage", 1.0) < 0.5
 
     def decide(self, features: Mapping[str, float] | None, config: DecideConfig) -> Decision:
         """Hold the confidence against the threshold.
@@ -120,6 +132,11 @@ class Calibration:
         return min(reached)
 
     def _reason(self, features: Mapping[str, float], confidence: float, threshold: float) -> str:
+        if self._off_topic(features):
+            return (
+                f"no passage is about this: best cosine {features['dense_top']:.2f} is under {self.floor:.2f}, "
+                f"{features['coverage']:.0%} of the question's words are near"
+            )
         reader = features.get("reader", 0.0)
         said = "prefers “no answer here”" if reader <= 0 else "finds only weak support"
         return (
@@ -140,6 +157,7 @@ class Calibration:
             "bias": self.bias,
             "threshold": self.threshold,
             "rank": dataclasses.asdict(self.rank),
+            "floor": self.floor,
             "risk_curve": [list(point) for point in self.risk_curve],
             "fitted_on": self.fitted_on,
         }
@@ -164,6 +182,7 @@ class Calibration:
                 threshold=float(data["threshold"]),
                 rank=RankWeights(**data["rank"]),
                 risk_curve=tuple((float(t), float(r), float(c)) for t, r, c in data["risk_curve"]),
+                floor=float(data["floor"]),
                 fitted_on=str(data["fitted_on"]),
                 **numbers,
             )

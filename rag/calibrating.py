@@ -151,6 +151,7 @@ def calibrate_command(questions: str, index: str | None) -> int:
         fitted_on=f"{len(examples)} questions of {Path(questions).name}",
         rank=pipeline.calibration.rank,
     )
+    calibration = dataclasses.replace(calibration, floor=pipeline.calibration.floor)
     path = (Path(index) if index else default_index()) / "calibration.json"
     save(calibration, path)
     print(

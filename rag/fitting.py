@@ -36,6 +36,8 @@ READING_FEATURES = ("reader", "answerable")
 SQUAD_SHARE = 0.5
 # Share of the answerable development questions over seeds/ that are answered.
 COVERAGE = 0.92
+# The least best cosine of the answerable development questions over seeds/ is 0.27.
+FLOOR = 0.2
 Asked = list[tuple[Question, Considered]]
 
 
@@ -99,7 +101,7 @@ def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path, name: str)
     # The threshold is chosen where users are: on whole articles, not on SQuAD's paragraphs.
     confidences = sorted(made.confidence(e.features) for e in seeds if e.answerable)
     threshold = round(confidences[int(len(confidences) * (1 - COVERAGE))], 4)
-    save(dataclasses.replace(made, threshold=threshold), out / "calibration.json")
+    save(dataclasses.replace(made, threshold=threshold, floor=FLOOR), out / "calibration.json")
     print(f"calibration.json: threshold {threshold:.3f}")
     for label, weight in zip(made.features, made.weights, strict=True):
         print(f"  {label:16} {weight:+.2f}")

@@ -40,6 +40,18 @@ def test_refusal_says_why() -> None:
     assert PLAIN.decide(None, DecideConfig()).reason is not None
 
 
+def test_a_question_about_something_else_is_refused_whatever_the_reader_says() -> None:
+    bounded = dataclasses.replace(PLAIN, floor=0.2)
+    sure = {"reader": 20.0, "dense": 0.6, "dense_top": 0.1, "coverage": 0.3}
+    assert PLAIN.confidence(sure) > 0.99
+    assert bounded.confidence(sure) == 0.025
+    reason = bounded.decide(sure, DecideConfig()).reason
+    assert reason is not None
+    assert "no passage is about this" in reason
+    for near in ({"dense_top": 0.3}, {"coverage": 0.6}):
+        assert bounded.confidence({**sure, **near}) > 0.99
+
+
 @pytest.mark.parametrize(
     ("config", "threshold"),
     [
