@@ -94,6 +94,7 @@ def run_train(args: argparse.Namespace) -> None:
         soften=teacher,
         resume=args.resume,
     )
+    tokenizer.save(str(args.out / "model" / "tokenizer.json"))
     described["recipe"]["windows seen"] = f"{last['seen']:,} in {last['step']:,} steps"
     _write_json(args.out / "run.json", described)
 

@@ -1,4 +1,4 @@
-"""The reader: a BERT encoder with a span head and an answerability head."""
+"""The reader: an encoder (BERT; MPNet for teachers) with a span head and an answerability head."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, BertModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from rag.errors import ModelError
 
-__all__ = ["Batch", "Reader", "loss_of"]
+__all__ = ["ARCHITECTURES", "Batch", "Reader", "loss_of"]
+
+ARCHITECTURES = {"bert": "BertForQuestionAnswering", "mpnet": "MPNetForQuestionAnswering"}
+"""Encoders that can be trained, and what `transformers` calls them with a span head."""
 
 
 @dataclass(slots=True)
@@ -49,13 +52,15 @@ class Batch:
 class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """Start, end and answerable logits of `[CLS] question [SEP] text [SEP]`.
 
-    The weights' names are those of `BertForQuestionAnswering`, plus `answerable.*`.
+    On disk the weights' names are those of `BertForQuestionAnswering` or `MPNetForQuestionAnswering`,
+    plus `answerable.*`. In memory the encoder is `bert`, whichever it is.
     """
 
-    def __init__(self, bert: BertModel) -> None:
+    def __init__(self, encoder: PreTrainedModel) -> None:
         super().__init__()
-        self.bert = bert
-        width = bert.config.hidden_size
+        self.bert = encoder
+        self._typed = encoder.config.model_type == "bert"
+        width = encoder.config.hidden_size
         self.qa_outputs = nn.Linear(width, 2)
         self.answerable = nn.Linear(width, 1)
         nn.init.normal_(self.qa_outputs.weight, std=0.02)
@@ -65,13 +70,14 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """*Shape:* (n_windows, n_tokens) twice, then (n_windows,)."""
-        hidden = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+        more = {"token_type_ids": types} if self._typed else {}
+        hidden = self.bert(input_ids=ids, attention_mask=mask, **more).last_hidden_state
         spans = self.qa_outputs(hidden)
         return spans[..., 0], spans[..., 1], self.answerable(hidden[:, 0])[:, 0]
 
     @classmethod
     def load(cls, path: str | Path, *, dropout: float = 0.1, attention: str = "eager") -> Reader:
-        """Read a folder with `config.json` and `model.safetensors`, a BERT of any kind.
+        """Read a folder with `config.json` and `model.safetensors`, a BERT or MPNet of any kind.
 
         Heads that the folder lacks begin random (seed torch before). Attention weights are
         never dropped: the kernel that does so costs a fifth of the speed.
@@ -84,24 +90,31 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
         if missing:
             raise ModelError(
                 f"{path} is not a model folder: {', '.join(missing)} missing; expected a BERT "
-                "with config.json and model.safetensors, such as the encoder package carries"
+                "or MPNet with config.json and model.safetensors, such as the encoder package carries"
             )
         config = AutoConfig.from_pretrained(path)
-        if config.model_type != "bert":
-            raise ModelError(f"{path} holds a {config.model_type!r} model; expected 'bert'")
+        if config.model_type not in ARCHITECTURES:
+            raise ModelError(
+                f"{path} holds a {config.model_type!r} model; expected one of {', '.join(ARCHITECTURES)}"
+            )
         config.hidden_dropout_prob = dropout
         config.attention_probs_dropout_prob = 0.0
         config._attn_implementation = attention
-        reader = cls(BertModel(config, add_pooling_layer=False))
+        config.dtype = torch.float32  # else the weights would take the stored ones' precision
+        reader = cls(AutoModel.from_config(config, add_pooling_layer=False).float())
         weights = {k: v.float() for k, v in load_file(path / "model.safetensors").items()}
-        if not any(k.startswith("bert.") for k in weights):
-            weights = {f"bert.{k}": v for k, v in weights.items()}
-        weights = {k: v for k, v in weights.items() if "pooler" not in k and "position_ids" not in k}
+        weights = {k.removeprefix(f"{config.model_type}."): v for k, v in weights.items()}
+        heads = ("qa_outputs.", "answerable.")
+        weights = {
+            k if k.startswith(heads) else f"bert.{k}": v
+            for k, v in weights.items()
+            if "pooler" not in k and "position_ids" not in k
+        }
         result = reader.load_state_dict(weights, strict=False)
         lost = [k for k in result.missing_keys if k.startswith("bert.")]
         if lost or result.unexpected_keys:
             raise ModelError(
-                f"{path}: weights do not fit a BERT reader (missing {lost[:3]}, "
+                f"{path}: weights do not fit a reader (missing {lost[:3]}, "
                 f"unexpected {result.unexpected_keys[:3]})"
             )
         return reader
@@ -110,10 +123,16 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
         """Write `config.json` and `model.safetensors`; `load` reads them back."""
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.detach().cpu().to(dtype).contiguous() for k, v in self.state_dict().items()}
+        kind = self.bert.config.model_type
+        weights = {
+            f"{kind}.{k.removeprefix('bert.')}" if k.startswith("bert.") else k: v
+            for k, v in self.state_dict().items()
+        }
+        weights = {k: v.detach().cpu().to(dtype).contiguous() for k, v in weights.items()}
         save_file(weights, path / "model.safetensors", {"format": "pt"})
         config = self.bert.config.to_dict()
-        config["architectures"] = ["BertForQuestionAnswering"]
+        config["architectures"] = [ARCHITECTURES[kind]]
+        config["dtype"] = str(dtype).removeprefix("torch.")
         (path / "config.json").write_text(json.dumps(config, indent=2, default=str), "utf-8")
 
     def freeze_words(self) -> None:

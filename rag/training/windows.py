@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from rag.errors import ModelError
 from rag.training.augment import bare_question, furniture, typographic
 from rag.training.data import Corpus, Question, article_of
 from rag.training.swaps import swap
@@ -124,8 +125,7 @@ class WindowMaker:
         self.corpus = corpus
         self.recipe = recipe
         self._tokenizer = tokenizer
-        self._cls = tokenizer.token_to_id("[CLS]")
-        self._sep = tokenizer.token_to_id("[SEP]")
+        self._first, self._between, self._last = _marks(tokenizer)
         vocab = tokenizer.get_vocab()
         self._inner = np.zeros(max(vocab.values()) + 1, bool)
         self._inner[[i for piece, i in vocab.items() if piece.startswith("##")]] = True
@@ -136,6 +136,10 @@ class WindowMaker:
             changed = [i for i, t in enumerate(texts) if '"' in t or "'" in t]
             curly = encode(tokenizer, [typographic(texts[i]) for i in changed])
             self._curly = dict(zip(changed, curly, strict=True))
+
+    @property
+    def _n_marks(self) -> int:
+        return 2 + len(self._between)
 
     def cut(self, question: Question, rng: random.Random) -> Window | None:
         """One window for the question; None where its answer falls on no token."""
@@ -162,7 +166,7 @@ class WindowMaker:
                 return None
         before, after = self._around(idx, body, rng)
         limit = rng.choices([n for n, _ in r.lengths], [p for _, p in r.lengths])[0]
-        room = limit - len(asked) - 3
+        room = limit - len(asked) - self._n_marks
         whole = _join([*before, body, *after])
         n_before = sum(map(len, before))
         if answer is not None:
@@ -178,7 +182,7 @@ class WindowMaker:
         limit = max(n for n, _ in self.recipe.lengths)
         asked = encode(self._tokenizer, [question.text])[0].ids[: self.recipe.max_question]
         body = self._plain[question.paragraph_idx]
-        room = limit - len(asked) - 3
+        room = limit - len(asked) - self._n_marks
         found = []
         for lo in range(0, max(1, len(body)), max(1, room - stride)):
             idx = question.paragraph_idx
@@ -288,8 +292,8 @@ class WindowMaker:
         answer: tuple[int, int] | None,
     ) -> Window:
         hi = min(hi, len(whole))
-        prefix = len(asked) + 2
-        ids = np.concatenate([[self._cls], asked, [self._sep], whole.ids[lo:hi], [self._sep]]).astype(
+        prefix = 1 + len(asked) + len(self._between)
+        ids = np.concatenate([[self._first], asked, self._between, whole.ids[lo:hi], [self._last]]).astype(
             np.int32
         )
         starts = np.full(len(ids), OUTSIDE, np.int32)
@@ -301,6 +305,19 @@ class WindowMaker:
             start = answer[0] - lo + prefix
             end = min(answer[1], hi - 1) - lo + prefix
         return Window(question.query_id, idx, ids, prefix, starts, ends, start, end)
+
+
+def _marks(tokenizer: Tokenizer) -> tuple[int, list[int], int]:
+    """First mark, those between question and text, last: BERT's or MPNet's."""
+    for first, between, last in (
+        ("[CLS]", ["[SEP]"], "[SEP]"),
+        ("<s>", ["</s>", "</s>"], "</s>"),
+    ):
+        found = [tokenizer.token_to_id(t) for t in (first, *between, last)]
+        ids = [i for i in found if i is not None]
+        if len(ids) == len(found):
+            return ids[0], ids[1:-1], ids[-1]
+    raise ModelError("the tokenizer has neither [CLS] and [SEP] nor <s> and </s>; expected BERT's or MPNet's")
 
 
 def _token_range(tokens: Tokens, span: tuple[int, int]) -> tuple[int, int] | None:

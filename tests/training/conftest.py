@@ -62,3 +62,17 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny")
     reader.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def mpnet_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
+    """A tiny MPNet with its marks (`<s>`, `</s>`) in place of BERT's."""
+    torch.manual_seed(0)
+    config = transformers.MPNetConfig(
+        vocab_size=30530, hidden_size=24, num_hidden_layers=1, num_attention_heads=4, intermediate_size=48
+    )
+    path = tmp_path_factory.mktemp("mpnet")
+    Reader(transformers.MPNetModel(config, add_pooling_layer=False)).save(path)
+    text = tokenizer_file.read_text("utf-8").replace('"[CLS]"', '"<s>"').replace('"[SEP]"', '"</s>"')
+    (path / "tokenizer.json").write_text(text, "utf-8")
+    return path

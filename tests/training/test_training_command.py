@@ -61,3 +61,23 @@ def test_what_cannot_be_done_is_told(
     steps = ["--steps", "0"] if "--stop-at" in arguments else []
     assert train(tiny_folder, squad_file, tmp_path, *steps, *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_mpnet_is_trained_and_then_teaches_a_bert(
+    mpnet_folder: Path, tiny_folder: Path, squad_file: Path, tmp_path: Path
+) -> None:
+    tokenizer = str(mpnet_folder / "tokenizer.json")
+    assert train(mpnet_folder, squad_file, tmp_path / "teacher", "--tokenizer", tokenizer) == 0
+    teacher = tmp_path / "teacher" / "model"
+    assert json.loads((teacher / "config.json").read_text())["architectures"] == ["MPNetForQuestionAnswering"]
+    assert train(tiny_folder, squad_file, tmp_path / "alone") == 0
+    assert train(tiny_folder, squad_file, tmp_path / "taught", "--teacher", str(teacher)) == 0
+    alone, taught = ((tmp_path / n / "model/model.safetensors").read_bytes() for n in ("alone", "taught"))
+    assert alone != taught
+
+
+def test_a_teacher_that_is_none_is_refused(
+    tiny_folder: Path, squad_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tiny_folder, squad_file, tmp_path / "out", "--teacher", str(tmp_path)) == 2
+    assert "not a question-answering model" in capsys.readouterr().err

@@ -123,6 +123,14 @@ def test_resuming_nothing_says_so(tiny_folder: Path, maker: WindowMaker, tmp_pat
         run(tiny_folder, maker, tmp_path, 3, resume=True)
 
 
+def test_weights_stored_in_half_are_trained_in_full(tiny_folder: Path, tmp_path: Path) -> None:
+    Reader.load(tiny_folder).save(tmp_path, dtype=torch.float16)
+    again = Reader.load(tmp_path)
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
+    for a, b in zip(Reader.load(tiny_folder).parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(a.half().float(), b)
+
+
 def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config\.json, model\.safetensors missing"):
         Reader.load(tmp_path)
