@@ -201,9 +201,8 @@ class WindowMaker:
             before.append(self._foreign(home.title))
         if rng.random() < r.p_furniture:
             before.append(self._foreign(furniture(rng)))
-        if len(body) < 120 and rng.random() < (0.7 if news else 1.0) * (
-            1.0 if news and r.p_neighbour else r.p_neighbour
-        ):
+        p_neighbour = min(1.0, 7 * r.p_neighbour) if news else r.p_neighbour  # single sentences need it
+        if len(body) < 120 and rng.random() < p_neighbour:
             previous = idx - 1
             if previous >= 0 and article_of(self.corpus.paragraphs[previous].title) == article_of(home.title):
                 tail = self._plain[previous]
