@@ -11,7 +11,7 @@ run() {
     echo "== $name" >&2
     "$@" --out "$out/$name" >"$out/$name.txt"
 }
-run seeds python -m rag eval
+run seeds python -m rag eval --split all
 run squad-reader python -m rag eval "$squad" --setting reader
 run squad-open python -m rag eval "$squad" --setting open --limit 2000
 run nfcorpus python -m rag eval "$nfcorpus"

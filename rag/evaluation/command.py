@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="compare two report.json and stop")
     parser.add_argument("--limit", type=_positive, metavar="N", help="ask N questions, spread over the file")
     parser.add_argument(
-        "--split", choices=("dev", "report", "all"), default="all", help="half of the questions"
+        "--split",
+        choices=("dev", "report", "all"),
+        help="half of the questions (default: all; of the project's own the report half, never tuned on)",
     )
     parser.add_argument("--beir-split", default="test", metavar="NAME", help="qrels/NAME.tsv (default: test)")
     parser.add_argument("--ablations", action="store_true", help="also with parts left out or changed")
@@ -106,10 +108,12 @@ def evaluate(args: argparse.Namespace) -> list[dict[str, Any]]:
     from rag.evaluation.opening import RememberingEncoder
     from rag.evaluation.question_sets import QuestionSet
 
-    paths = [*args.datasets, *([args.questions] if args.questions else [])] or [str(own_seed_questions())]
+    given = [*args.datasets, *([args.questions] if args.questions else [])]
+    paths = given or [str(own_seed_questions())]
+    split = args.split or ("all" if given else "report")
     # All are read before the first is asked: a typo in the second must not cost an hour.
     sets = [load_dataset(path, args.beir_split) for path in paths]
-    chosen = [s.only(args.split, args.limit) if isinstance(s, QuestionSet) else s for s in sets]
+    chosen = [s.only(split, args.limit) if isinstance(s, QuestionSet) else s for s in sets]
     config = Config()
     encoder = RememberingEncoder(load_encoder(config.encoder), Path(args.cache) if args.cache else None)
     runs: list[dict[str, Any]] = []
