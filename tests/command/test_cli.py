@@ -75,7 +75,8 @@ def test_documents_narrow_the_search(
     capsys.readouterr()
     assert main(["ask", "What did Lena Ortiz design?", "--index", index]) == 0
     capsys.readouterr()
-    assert main(["ask", "What did Lena Ortiz design?", "--index", index, "--documents", "bridge*"]) == 1
+    for question in ("Who designed the tower?", "What did Lena Ortiz design?"):
+        assert main(["ask", question, "--index", index, "--documents", "bridge*"]) == 1
     assert "tower.txt" not in capsys.readouterr().out
     assert main(["ask", "Who designed the tower?", "--index", index, "--documents", "nothing*"]) == 2
     assert "nothing*" in capsys.readouterr().err
@@ -92,7 +93,8 @@ def test_the_index_mirrors_the_folder(
     assert main(["index", str(folder), "--index", index]) == 0
     out = capsys.readouterr().out
     assert "1 added, 0 changed, 1 removed, 1 unchanged" in out
-    assert main(["ask", "What did Lena Ortiz design?", "--index", index]) == 1
+    for question in ("Who designed the tower?", "What did Lena Ortiz design?"):
+        assert main(["ask", question, "--index", index]) == 1
 
 
 @pytest.mark.parametrize(
