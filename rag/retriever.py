@@ -121,7 +121,7 @@ class Retriever:
 
     def _dense(self, vector: Floats, k: int, allowed: npt.NDArray[np.bool_] | None) -> dict[int, float]:
         scores, idx = self._index.vectors.search(vector[None, :], k, allowed)
-        return {int(i): float(s) for i, s in zip(idx[0], scores[0], strict=True) if i >= 0}
+        return {int(i): float(s) for i, s in zip(idx[0], scores[0], strict=True)}
 
     def _fuse(self, mode: Mode, dense: Floats, bm25: Floats) -> Floats:
         if mode == "dense":
