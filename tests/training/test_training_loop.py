@@ -80,7 +80,7 @@ def test_another_seed_gives_another_model(tiny_folder: Path, maker: WindowMaker,
 
 
 def test_the_loss_falls_and_the_log_says_so(tiny_folder: Path, maker: WindowMaker, tmp_path: Path) -> None:
-    settings = Settings(batch=4, workers=1, lr=5e-3, score_every=0.5, log_every=15)
+    settings = Settings(batch=4, workers=1, lr=5e-3, score_every=1e-9, log_every=15)
     scored_as = {"score": lambda model: {"training": model.training}}
     run(tiny_folder, maker, tmp_path, 60, settings=settings, **scored_as)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
