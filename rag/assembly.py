@@ -14,6 +14,7 @@ from rag.config import Config
 from rag.datatypes import Chunk, Document
 from rag.encoder import Encoder
 from rag.errors import FileError, ModelError
+from rag.formats import Parsed
 from rag.records import Documents, Lines, decode_chunk, decode_document, encode_chunk, encode_document
 from rag.stores import FlatStore, VectorStore, WordStore
 from rag.stores.base import Floats
@@ -65,31 +66,39 @@ class Contents:
     words: WordStore
 
 
-def make_document(doc_id: str, text: str, sha256: str, *, remove_furniture: bool = True) -> Document:
-    """Clean a text and split it into sentences."""
-    found = read_structure(text, remove_furniture=remove_furniture)
+def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furniture: bool = True) -> Document:
+    """Clean a text and split it into sentences; what the file's own metadata says goes before what is recognised."""
+    told = Parsed(text) if isinstance(text, str) else text
+    found = read_structure(told.text, remove_furniture=remove_furniture, language=told.language)
     return Document(
         doc_id=doc_id,
-        text=text,
+        text=told.text,
         sha256=sha256,
-        title=found.title,
+        title=told.title or found.title,
         prose=found.prose,
         sentences=found.sentences,
         sentence_kinds=found.sentence_kinds,
-        author=found.author,
-        date=found.date,
+        author=told.author or found.author,
+        date=told.date or found.date,
         language=found.language,
+        source=told.source,
+        pages=told.pages,
     )
 
 
 def read_part(
-    doc_id: str, text: str, sha256: str, config: Config, encoder: Encoder, known: dict[str, int] | None = None
+    doc_id: str,
+    text: str | Parsed,
+    sha256: str,
+    config: Config,
+    encoder: Encoder,
+    known: dict[str, int] | None = None,
 ) -> Part:
     """Clean, split and chunk one document.
 
     Args:
         doc_id: path relative to the indexed folder.
-        text: the canonical text.
+        text: the canonical text, alone or with what else the file says.
         sha256: of the file's bytes.
         config: how to clean and cut.
         encoder: whose limit no chunk may exceed.

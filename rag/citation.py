@@ -81,7 +81,7 @@ def cite(document: Document, span: Span, highlight: Span | None, score: float) -
         end=span.end,
         quote=span.of(document.text),
         highlight=(highlight.start, highlight.end) if highlight is not None else None,
-        page=None,
+        page=document.page(span.start),
         sha256=document.sha256,
         score=score,
     )

@@ -6,6 +6,7 @@ file itself, decoded as UTF-8 with line ends as they are.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,8 @@ class Document:
         sentence_kinds: what each of `sentences` is, in the same order; empty where unknown.
         author, date: as the document states them, where it does.
         language: of most of the text, ISO 639-1 ("en"), where known.
+        source: where it comes from (a site, a publisher, a mail's sender), where the file says so.
+        pages: for paged formats the start of each page in `text`, ascending.
     """
 
     doc_id: str
@@ -67,6 +70,16 @@ class Document:
     author: str | None = None
     date: str | None = None
     language: str | None = None
+    source: str | None = None
+    pages: tuple[int, ...] = ()
+
+    def page(self, place: int) -> int | None:
+        """The page that a character is on, from 1; None where the format has no pages.
+
+        >>> Document("a.pdf", "one two", "", pages=(0, 4)).page(4)
+        2
+        """
+        return max(1, bisect_right(self.pages, place)) if self.pages else None
 
 
 @dataclass(frozen=True, slots=True)

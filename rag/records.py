@@ -125,6 +125,8 @@ def encode_document(document: Document) -> bytes:
             "author": document.author,
             "date": document.date,
             "language": document.language,
+            "source": document.source,
+            "pages": document.pages,
             "prose": _flat(document.prose),
             "sentences": _flat(document.sentences),
             "sentence_kinds": document.sentence_kinds,
@@ -146,6 +148,8 @@ def decode_document(record: Any) -> Document:
         author=record["author"],
         date=record["date"],
         language=record["language"],
+        source=record.get("source"),
+        pages=tuple(record.get("pages", ())),
     )
 
 

@@ -62,7 +62,7 @@ class Structure:
     language: str
 
 
-def read_structure(text: str, *, remove_furniture: bool = True) -> Structure:
+def read_structure(text: str, *, remove_furniture: bool = True, language: str | None = None) -> Structure:
     """Read what a text consists of.
 
     >>> structure = read_structure("Rates rise\\n\\nThe bank raised rates on Monday. Mr. Li\\n\\nagreed with it.")
@@ -72,8 +72,9 @@ def read_structure(text: str, *, remove_furniture: bool = True) -> Structure:
     Args:
         text: the document's canonical text.
         remove_furniture: off keeps everything but markup as prose.
+        language: as declared, ISO 639-1; it holds where the text is too short to tell.
     """
-    found = _Found()
+    found = _Found(language or "en")
     for start, end in _stretches(text):
         found.read(text[start:end] if end - start < len(text) else text, start, remove_furniture)
     return found.structure()
@@ -82,7 +83,8 @@ def read_structure(text: str, *, remove_furniture: bool = True) -> Structure:
 class _Found:
     """What has been found so far, stretch by stretch of the text."""
 
-    def __init__(self) -> None:
+    def __init__(self, declared: str) -> None:
+        self._declared = declared
         self.title: str | None = None
         self.author: str | None = None
         self.date: str | None = None
@@ -103,7 +105,8 @@ class _Found:
         self.author = self.author or _named(paragraphs, "byline")
         self.date = self.date or _named(paragraphs, "date")
         if self.language is None:
-            self.language = guess_language(" ".join(p.text for p in paragraphs[:200] if p.kind == "prose"))
+            sample = " ".join(p.text for p in paragraphs[:200] if p.kind == "prose")
+            self.language = guess_language(sample, self._declared)
         blocks: list[Block] = []
         prose: list[Span] = []
         sentences: list[tuple[Span, str]] = []
@@ -135,7 +138,7 @@ class _Found:
             prose=tuple(self.prose),
             sentences=tuple(span for span, _ in self.sentences),
             sentence_kinds=tuple(kind for _, kind in self.sentences),
-            language=self.language or "en",
+            language=self.language or self._declared,
         )
 
 

@@ -20,6 +20,7 @@ STAGES = [
     ["_version", "datatypes", "errors"],
     ["config", "question"],
     [
+        "formats",
         "corpus",
         "cleaning",
         "sentences",

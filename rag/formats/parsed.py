@@ -1,0 +1,29 @@
+"""What a parser gives: one canonical text, and what the file says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Parsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One file's canonical text; every offset of the index refers to it.
+
+    Attributes:
+        text: the canonical text; for .txt and .md the file itself.
+        title, author: as the file's own metadata has them.
+        date: ISO 8601 ("2024-05-31") where the metadata's could be read as a date.
+        language: ISO 639-1, as declared.
+        source: where it comes from: a site, a publisher, a mail's sender.
+        pages: for paged formats the start of each page in `text`, ascending, one an item.
+    """
+
+    text: str
+    title: str | None = None
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
+    source: str | None = None
+    pages: tuple[int, ...] = ()
