@@ -17,3 +17,4 @@ run squad-open python -m rag eval "$squad" --setting open --limit 2000
 run nfcorpus python -m rag eval "$nfcorpus"
 run news python -m benchmarks.news "$docs" "$questions"
 run seeds-ablations python -m rag eval --split report --ablations
+run deciding python -m benchmarks.deciding --images docs/images
