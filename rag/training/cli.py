@@ -59,6 +59,8 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     data.add_argument("--qed", type=Path, help="QED in SQuAD's form")
     data.add_argument("--qamr", type=Path, help="QAMR's Wikinews part in SQuAD's form")
     data.add_argument("--qamr-each", type=int, default=10, help="its questions kept a sentence")
+    data.add_argument("--written", type=Path, help="questions written for this project, in SQuAD's form")
+    data.add_argument("--written-times", type=int, default=4, help="how often an epoch shows each of them")
     data.add_argument("--negatives", type=int, default=14000, help="easy negatives to make")
     data.add_argument("--tune", type=Path, help="SQuAD 2.0 file to score on; never trained on")
     data.add_argument("--nth", type=int, default=8, help="score every nth of its questions")

@@ -38,11 +38,17 @@ def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
         corpus.add(load_squad(args.qed, source="qed"))
     if args.qamr:
         corpus.add(load_squad(args.qamr, source="qamr", max_per_paragraph=args.qamr_each))
+    if args.written:
+        corpus.add(load_squad(args.written, source="written"))
     if tune is not None:
         corpus, n = drop_near_copies(corpus, tune.paragraphs)
         _say(f"left out {n} paragraphs that are near copies of tuning ones")
     negatives = mine_negatives(corpus, n=args.negatives, seed=args.seed)
     corpus.questions.extend(negatives)
+    # Each time is cut and varied anew, so that a few thousand questions weigh what their likeness to
+    # real use deserves.
+    written = [q for q in corpus.questions if corpus.paragraphs[q.paragraph_idx].source == "written"]
+    corpus.questions.extend(written * (args.written_times - 1))
     n_has = sum(q.answerable for q in corpus.questions)
     _say(
         f"{len(corpus.questions):,} questions ({n_has:,} answerable, {len(negatives):,} easy negatives) "
