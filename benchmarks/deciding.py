@@ -140,7 +140,7 @@ def _figures(seen: Sequence[Seen], said: Sequence[float]) -> dict[str, float]:
         cut = float(np.quantile(scores[answerable], 1 - share))
         for kind in (kind for kind in KINDS if (kinds == kind).any()):
             figures[f"{kind}@{share:.0%}"] = float(np.mean(scores[kinds == kind] < cut))
-    figures["ECE"] = calibration_error(list(said), right)
+    figures["ECE"] = calibration_error(list(said), right) or 0.0
     figures["AURC"] = aurc(list(said), right) or 0.0
     return figures
 
