@@ -143,7 +143,7 @@ def set_pipeline(
             f"{questions.path} brings its own paragraphs; leave out --index, which is for questions of your own"
         )
     if texts is None:
-        own = Path(questions.path).resolve() == own_seed_questions().resolve()
+        own = Path(questions.path).resolve().parent == own_seed_questions().resolve().parent
         if index is not None or not own:
             return Pipeline.load(index, config=config) if index else open_pipeline(None)
         texts = seed_texts()

@@ -71,6 +71,7 @@ def read_lines(name: str) -> list[dict]:
 
 
 ROWS = read_lines("seeds.jsonl")
+FRESH = read_lines("seeds_fresh.jsonl")
 FOLLOWUPS = read_lines("followups.jsonl")
 ANSWERABLE = [row for row in ROWS if row["answers"]]
 
@@ -103,7 +104,7 @@ def test_the_five_articles_are_there() -> None:
     assert [name[:3] for name in TEXTS] == ["000", "001", "002", "003", "004"]
 
 
-@pytest.mark.parametrize("row", ROWS + FOLLOWUPS, ids=lambda row: row["id"])
+@pytest.mark.parametrize("row", ROWS + FRESH + FOLLOWUPS, ids=lambda row: row["id"])
 def test_every_span_equals_its_file(row: dict) -> None:
     for answer in chain(row["answers"], row.get("first_answers", [])):
         assert set(answer) == {"doc_id", "start", "end", "text"}
@@ -122,7 +123,7 @@ def test_every_span_equals_its_file(row: dict) -> None:
         ), answer
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+@pytest.mark.parametrize("row", ROWS + FRESH, ids=lambda row: row["id"])
 def test_the_form_of_a_question(row: dict) -> None:
     assert set(row) - {"subkind"} == {"id", "question", "split", "kind", "answers", "evidence"}
     assert row["question"] == row["question"].strip() != ""
@@ -148,9 +149,9 @@ def test_the_form_of_a_followup(row: dict) -> None:
 
 
 def test_ids_and_questions_are_unique() -> None:
-    ids = Counter(row["id"] for row in ROWS + FOLLOWUPS)
+    ids = Counter(row["id"] for row in ROWS + FRESH + FOLLOWUPS)
     assert [row_id for row_id, n in ids.items() if n > 1] == []
-    questions = Counter(" ".join(re.findall(r"\w+", row["question"].lower())) for row in ROWS)
+    questions = Counter(" ".join(re.findall(r"\w+", row["question"].lower())) for row in ROWS + FRESH)
     assert [question for question, n in questions.items() if n > 1] == []
     pairs = Counter((row["first"], row["followup"]) for row in FOLLOWUPS)
     assert max(pairs.values()) == 1
@@ -163,6 +164,14 @@ def test_counts_by_kind_and_split() -> None:
     assert {
         need: tuple(followups[need, split] for split in SPLITS) for need, _ in followups
     } == FOLLOWUP_COUNTS
+
+
+def test_the_fresh_set_is_for_the_report_alone() -> None:
+    assert {row["split"] for row in FRESH} == {"report"}
+    assert Counter(bool(row["answers"]) for row in FRESH) == {True: 150, False: 80}
+    readme = (QUESTIONS / "README.md").read_text(encoding="utf-8")
+    for kind, n in Counter(row["kind"] for row in FRESH).items():
+        assert re.search(rf"`{kind}` {n}\b", readme), kind
 
 
 def test_there_are_enough_of_each() -> None:
@@ -206,7 +215,7 @@ def test_no_gold_lies_in_furniture(doc_id: str, first: str, last: str | None) ->
     start, end = region(doc_id, first, last)
     inside = [
         row["id"]
-        for row in ROWS + FOLLOWUPS
+        for row in ROWS + FRESH + FOLLOWUPS
         for span in spans_of(row)
         if span["doc_id"] == doc_id and overlaps(span, start, end)
     ]
