@@ -10,9 +10,19 @@ from typing import Any
 
 from rag.errors import ConfigError
 
-__all__ = ["ChunkConfig", "Config", "DecideConfig", "EncoderConfig", "ReadConfig", "RetrieveConfig"]
+__all__ = [
+    "ChunkConfig",
+    "Config",
+    "DecideConfig",
+    "EncoderConfig",
+    "FormatConfig",
+    "ReadConfig",
+    "RetrieveConfig",
+]
 
 BUNDLED_ENCODER = "all-MiniLM-L6-v2"
+
+INDEX_KINDS = ("auto", "flat", "ivf", "exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,18 @@ class ChunkConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatConfig:
+    """How files that are not plain text are read.
+
+    Attributes:
+        text_column: the column of .csv and field of .jsonl files that holds the text; None takes the
+            first with a usual name (text, body, content ...).
+    """
+
+    text_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """Which sentence encoder makes the vectors.
 
@@ -50,6 +72,22 @@ class EncoderConfig:
     name: str = BUNDLED_ENCODER
     batch_size: int = 16
     allow_download: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """How vectors are kept. It applies to what is written from then on; any kind can be read.
+
+    Attributes:
+        kind: `flat` compares with every vector, `ivf` looks into lists of like ones and is far faster
+            with many; `auto` chooses by number; `exact` is the slow reference.
+    """
+
+    kind: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.kind not in INDEX_KINDS:
+            raise ConfigError(f"index.kind is {self.kind!r}; expected one of {', '.join(INDEX_KINDS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +153,15 @@ class DecideConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `chunk` and `encoder` shape the index; the rest may change per question."""
+    """All settings. `chunk`, `encoder` and `formats` shape the index; the rest may change per question."""
 
     chunk: ChunkConfig = field(default_factory=ChunkConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
     retrieve: RetrieveConfig = field(default_factory=RetrieveConfig)
     read: ReadConfig = field(default_factory=ReadConfig)
     decide: DecideConfig = field(default_factory=DecideConfig)
+    formats: FormatConfig = field(default_factory=FormatConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -138,9 +178,11 @@ class Config:
         groups: dict[str, Any] = {
             "chunk": ChunkConfig,
             "encoder": EncoderConfig,
+            "index": IndexConfig,
             "retrieve": RetrieveConfig,
             "read": ReadConfig,
             "decide": DecideConfig,
+            "formats": FormatConfig,
         }
         for name, value in data.items():
             if name not in groups:
@@ -153,10 +195,13 @@ class Config:
 
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index depends on, as recorded in its manifest."""
-        return {
+        settings: dict[str, Any] = {
             "chunk": dataclasses.asdict(self.chunk),
             "encoder": {"name": self.encoder.name},
         }
+        if self.formats != FormatConfig():  # so that an index of before there were formats is still good
+            settings["formats"] = dataclasses.asdict(self.formats)
+        return settings
 
     def index_fingerprint(self) -> str:
         """sha256 of `index_settings`, to compare an index with the settings in use."""

@@ -1,19 +1,20 @@
-"""Files in: which files a path stands for, and each one's text, exactly as the file has it."""
+"""Files in: which files a path stands for, each one's bytes, and its canonical text."""
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rag.errors import FileError, SourceError
+from rag.formats import SUFFIXES, Parsed, ParseOptions
+from rag.formats.plain import decode_text
 
-__all__ = ["FORMATS", "MAX_BYTES", "Found", "SourceFile", "find_files", "read_file"]
+__all__ = ["MAX_BYTES", "Found", "SourceFile", "find_files", "parse_file", "read_bytes", "read_file"]
 
 MAX_BYTES = 50 * 2**20
 
@@ -86,20 +87,36 @@ def find_files(paths: Iterable[str | os.PathLike[str]], *, exclude: Path | None 
     return found
 
 
-def read_file(source: SourceFile) -> tuple[str, str]:
-    """The text of a file and the sha256 of its bytes.
-
-    UTF-8, with or without a byte order mark, and UTF-16 with one are read. Line ends stay as they
-    are, and so does a UTF-8 byte order mark, as character 0 (U+FEFF): offsets are those of the
-    file decoded as UTF-8. UTF-16's mark is not part of the text.
+def read_file(source: SourceFile, options: ParseOptions | None = None) -> tuple[str, str]:
+    """The canonical text of a file and the sha256 of its bytes.
 
     Raises:
-        FileError: the file can't be read, is no regular file, is empty, too large, not text in
-            one of these encodings (with the offset of the byte), or changed meanwhile.
+        FileError: as `read_bytes` and `parse_file`.
     """
-    data = _read_bytes(source)
-    decode = FORMATS[source.path.suffix.lower()]
-    return decode(data, source.doc_id), hashlib.sha256(data).hexdigest()
+    data, sha256 = read_bytes(source)
+    return parse_file(source, data, sha256, options).text, sha256
+
+
+def parse_file(source: SourceFile, data: bytes, sha256: str, options: ParseOptions | None = None) -> Parsed:
+    """The canonical text of a file's bytes, and what the file says of itself.
+
+    Text files are their own text, see `rag.formats.plain`; everything else is parsed in a limited
+    process, see `rag.formats.confined`.
+
+    Raises:
+        FileError: the file is not what its suffix says, damaged, encrypted, without text, in an
+            encoding that is not read (with the offset of the byte), broke a limit, or needs a
+            package that is not installed.
+    """
+    suffix = source.path.suffix.lower()
+    try:
+        if SUFFIXES[suffix].module is None:
+            return Parsed(decode_text(data))
+        from rag.formats.confined import parse_confined
+
+        return parse_confined(data, sha256, suffix, options or ParseOptions())
+    except FileError as error:
+        raise FileError(f"{source.doc_id}: {error}") from error
 
 
 def _existing(path: Path) -> Path:
@@ -127,7 +144,7 @@ def _sort_in(path: Path, doc_id: str, found: Found) -> None:
         return
     if not stat.S_ISREG(mode):
         found.left_out.append((name, "not a regular file"))
-    elif path.suffix.lower() not in FORMATS:
+    elif path.suffix.lower() not in SUFFIXES:
         found.left_out.append((name, f"format {path.suffix or 'without a suffix'} not supported"))
     else:
         found.files.append(SourceFile(doc_id, path))
@@ -187,7 +204,12 @@ def _ignored(path: Path, is_folder: bool, rules: tuple[tuple[Path, Any], ...]) -
     return False
 
 
-def _read_bytes(source: SourceFile) -> bytes:
+def read_bytes(source: SourceFile) -> tuple[bytes, str]:
+    """A file's bytes and their sha256.
+
+    Raises:
+        FileError: the file can't be read, is no regular file, is empty, too large, or changed meanwhile.
+    """
     name = source.doc_id
     try:
         # No waiting for a pipe's other end, no following of a link put there meanwhile.
@@ -195,7 +217,7 @@ def _read_bytes(source: SourceFile) -> bytes:
         with open(descriptor, "rb") as file:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
-                raise FileError(f"{name}: not a regular file; expected a text file")
+                raise FileError(f"{name}: not a regular file; expected a file with text")
             if before.st_size > MAX_BYTES:
                 raise FileError(
                     f"{name}: {before.st_size:,} bytes; expected at most {MAX_BYTES // 2**20} MB "
@@ -210,38 +232,7 @@ def _read_bytes(source: SourceFile) -> bytes:
         raise FileError(f"{name}: changed while it was read; index again when it is complete")
     if not data:
         raise FileError(f"{name}: empty (0 bytes); expected text")
-    return data
-
-
-def _decode_text(data: bytes, name: str) -> str:
-    """Plain text: UTF-8, or UTF-16 by its byte order mark."""
-    encoding, called, mark = "utf-8", "UTF-8", 0
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise FileError(f"{name}: UTF-32; expected UTF-8, or UTF-16 with a byte order mark")
-    if data.startswith(codecs.BOM_UTF16_LE):
-        encoding, called, mark = "utf-16-le", "UTF-16", 2
-    elif data.startswith(codecs.BOM_UTF16_BE):
-        encoding, called, mark = "utf-16-be", "UTF-16", 2
-    try:
-        text = data[mark:].decode(encoding)
-    except UnicodeDecodeError as error:
-        offset = error.start + mark
-        raise FileError(
-            f"{name}: byte 0x{data[offset]:02X} at offset {offset} is not {called}; expected UTF-8, or UTF-16 "
-            "with a byte order mark; convert it, for example: iconv -f WINDOWS-1252 -t UTF-8"
-        ) from error
-    nul = text.find("\0")
-    if nul >= 0:
-        offset = mark + len(text[:nul].encode(encoding))
-        raise FileError(
-            f"{name}: NUL byte at offset {offset}; expected text, which has none "
-            "(UTF-16 needs a byte order mark)"
-        )
-    return text
-
-
-# Suffix to what turns a file's bytes into its text, given the name for messages.
-FORMATS: dict[str, Callable[[bytes, str], str]] = {".md": _decode_text, ".txt": _decode_text}
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def _nothing(given: list[Path], found: Found) -> str:
@@ -253,7 +244,7 @@ def _nothing(given: list[Path], found: Found) -> str:
         name, reason = skipped[0]
         more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         held = f"nothing to index, only {name} ({reason}){more}"
-    return f"{where}: {held}; expected at least one {' or '.join(sorted(FORMATS))} file"
+    return f"{where}: {held}; expected at least one file of {', '.join(sorted(SUFFIXES))}"
 
 
 def _shown(path: str | Path) -> str:

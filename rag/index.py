@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from rag.assembly import Part, Progress, assemble, read_part
+from rag.assembly import Part, Progress, encode_parts, read_part
+from rag.checkpoint import Checkpoint
 from rag.config import Config
-from rag.corpus import SourceFile, find_files, read_file
+from rag.corpus import SourceFile, find_files, parse_file, read_bytes
 from rag.encoder import Encoder
 from rag.errors import FileError, IndexMismatch, IndexMissing, SourceError
+from rag.failures import save_failures
+from rag.formats import Parsed, ParseOptions
 from rag.generations import writing
+from rag.segments import Segment, build_segment, next_name, settle, without
 from rag.snapshot import Index, code_digest, describe, pack
 
 __all__ = ["Index", "IndexReport", "update_index"]
@@ -29,9 +34,11 @@ class IndexReport:
         added, changed, unchanged, removed: doc_ids.
         failed: (file, what was wrong) of those that could not be read and are not in the index.
         left_out: (file, reason) of what is not indexed by design.
+        notes: (file, what of it is not in its text) of files read in this run.
         rebuilt: why nothing of the index that was there could be used; None where it could.
         n_documents, n_chunks: in the index now.
         n_encoded: chunks that were encoded in this run.
+        n_resumed: chunks that a run which was stopped had encoded.
         seconds: how long it took.
     """
 
@@ -41,10 +48,12 @@ class IndexReport:
     removed: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     rebuilt: str | None = None
     n_documents: int = 0
     n_chunks: int = 0
     n_encoded: int = 0
+    n_resumed: int = 0
     seconds: float = 0.0
 
 
@@ -83,15 +92,18 @@ def update_index(
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
     with writing(root) as writer:
         old = _open_old(root, config, encoder, report)
-        parts = _read_all(found.files, old, config, encoder, report)
-        touched = report.added or report.changed or report.removed
-        if old is not None and old.prepared_by == code_digest() and not touched:
-            report.n_documents, report.n_chunks = len(old.documents), len(old.chunks)
-        else:
-            contents = assemble(parts, encoder, old.vectors if old else None, progress)
-            writer.commit(pack(contents), describe(contents, config, encoder.encoder_id, given))
-            report.n_documents, report.n_chunks = len(contents.documents), len(contents.chunks)
-            report.n_encoded = sum(row < 0 for part in parts for row in part.rows)
+        fresh = _read_all(found.files, old, config, encoder, report)
+        segments = list(old.segments) if old else []
+        if old is None or old.prepared_by != code_digest() or report.added or report.changed or report.removed:
+            checkpoint = Checkpoint(root, encoder.encoder_id, encoder.dim)
+            try:
+                segments = _revise(segments, fresh, old, encoder, config, report, progress, checkpoint)
+                writer.commit(pack(segments), describe(segments, config, encoder.encoder_id, given))
+                checkpoint.remove()
+            finally:
+                checkpoint.close()
+        report.n_documents = sum(len(segment.live_documents()) for segment in segments)
+        report.n_chunks = sum(segment.n_live() for segment in segments)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -107,10 +119,38 @@ def _open_old(root: Path, config: Config, encoder: Encoder, report: IndexReport)
         return None
 
 
+def _revise(
+    segments: list[Segment],
+    fresh: list[Part],
+    old: Index | None,
+    encoder: Encoder,
+    config: Config,
+    report: IndexReport,
+    progress: Progress | None,
+    checkpoint: Checkpoint,
+) -> list[Segment]:
+    """The segments without what left or was read again, and with what was."""
+    read_again = {part.doc_id for part in fresh}.union(report.removed)
+    leaving = read_again.intersection(old.documents) if old is not None else set()
+    stay = [without(segment, _places(segment, leaving)) for segment in segments]
+    if fresh:
+        vectors = encode_parts(fresh, encoder, old.vectors if old else None, progress, checkpoint)
+        stay.append(build_segment(next_name(stay), fresh, vectors, config.index.kind))
+        report.n_resumed = checkpoint.n_found
+        report.n_encoded = sum(row < 0 for part in fresh for row in part.rows) - report.n_resumed
+    return settle(stay, config.index.kind)
+
+
+def _places(segment: Segment, doc_ids: set[str]) -> npt.NDArray[np.int64]:
+    """Where some documents are in a segment, those that are left of it."""
+    found = {segment.doc_ids.find(doc_id) for doc_id in doc_ids} - {-1}
+    return np.array(sorted(found.difference(segment.left.tolist())), dtype=np.int64)
+
+
 def _read_all(
     files: list[SourceFile], old: Index | None, config: Config, encoder: Encoder, report: IndexReport
 ) -> list[Part]:
-    """A part a readable file, taken from the old index where the file is unchanged."""
+    """A part for each readable file that the old index does not hold as it is, sorted."""
     fresh: list[tuple[str, str, str]] = []
     for source in files:
         doc_id = source.doc_id
@@ -125,7 +165,7 @@ def _read_all(
             fresh.append((doc_id, text, sha256))
     # What leaves or changes may come back under another name or for the greater part.
     known = _known_texts(old, set(report.unchanged)) if old is not None and fresh else {}
-    parts = [_old_part(old, doc_id) for doc_id in report.unchanged] if old is not None else []
+    parts = []
     for doc_id, text, sha256 in fresh:
         try:
             part = read_part(doc_id, text, sha256, config, encoder, known)
@@ -135,18 +175,18 @@ def _read_all(
         parts.append(part)
         if old is None or doc_id not in old.documents:
             report.added.append(doc_id)
-        elif _same_records(part, _old_part(old, doc_id)):
+        elif (part.document, b"".join(part.chunks)) == old.documents.records(doc_id):
             report.unchanged.append(doc_id)
         else:
             report.changed.append(doc_id)
     parts.sort(key=lambda part: part.doc_id)
-    if not parts:
+    if not parts and not report.unchanged:
         name, message = report.failed[0]
         more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
         raise SourceError(
             f"no file could be indexed: {name}: {message}{more}; the index, where there was one, is untouched"
         )
-    held = {part.doc_id for part in parts}
+    held = {part.doc_id for part in parts}.union(report.unchanged)
     report.removed = [doc_id for doc_id in (old.documents if old else ()) if doc_id not in held]
     return parts
 
@@ -155,11 +195,7 @@ def _is_current(old: Index | None, doc_id: str, sha256: str) -> bool:
     """Whether the old index holds just this file, cut by the code that we are."""
     if old is None or doc_id not in old.documents or old.prepared_by != code_digest():
         return False
-    return old.documents[doc_id].sha256 == sha256
-
-
-def _same_records(part: Part, other: Part) -> bool:
-    return (part.document, part.chunks) == (other.document, other.chunks)
+    return old.documents.sha256(doc_id) == sha256
 
 
 def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:
@@ -167,25 +203,6 @@ def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:
 
 
 def _known_texts(old: Index, unchanged: set[str]) -> dict[str, int]:
-    """The texts of the old index's chunks whose documents don't stay as they are, with their rows."""
+    """The texts of the old index's chunks whose documents don't stay as they are, with their places."""
     gone = [doc_id for doc_id in old.documents if doc_id not in unchanged]
-    return {old.chunks[row].text: row for doc_id in gone for row in _rows(old, doc_id)}
-
-
-def _old_part(old: Index, doc_id: str) -> Part:
-    rows = _rows(old, doc_id)
-    return Part(
-        doc_id=doc_id,
-        document=old.documents.lines.line(old.documents.place(doc_id)),
-        chunks=[old.chunks.line(row) for row in rows],
-        texts=[old.chunks[row].text for row in rows],
-        language=old.documents[doc_id].language,
-        rows=list(rows),
-    )
-
-
-def _rows(old: Index, doc_id: str) -> range:
-    """The places of a document's chunks, which are neighbours in the index."""
-    place = old.documents.place(doc_id)
-    first, last = np.searchsorted(old.chunk_documents, [place, place + 1])
-    return range(int(first), int(last))
+    return {old.chunks[row].text: row for doc_id in gone for row in old.documents.rows(doc_id)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,21 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from rag._version import __version__
-from rag.assembly import Contents, assemble, read_part
+from rag.assembly import encode_parts, read_part
 from rag.config import Config
-from rag.datatypes import Chunk
 from rag.encoder import Encoder
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, SourceError
 from rag.generations import Generation, read_generation, rebuild_command
-from rag.records import Documents, Lines, decode_chunk, decode_document
-from rag.stores import VectorStore, WordStore, vector_store
-from rag.stores.arrays import pack_array, unpack_array
+from rag.joined import Chunks, Documents, join_vectors, join_words, places_of_documents
+from rag.segments import Segment, build_segment, read_segment
+from rag.stores import VectorStore, WordStore
 from rag.stores.base import Bools
 
 __all__ = ["Index", "code_digest", "describe", "pack"]
 
-# Besides `cleaning/`: what decides how a text is cut and which terms it has.
-_PREPARING = ("sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/words.py")
+# Besides `formats/` and `cleaning/`: what decides how a text is cut and which terms it has.
+_PREPARING = ("sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/postings.py")
 
 Places = npt.NDArray[np.int32]
 
@@ -50,6 +48,7 @@ class Index:
         roots: the indexed paths as they were given.
         chunk_documents: int32, (n_chunks,), the place of each chunk's document in `documents`.
         prepared_by: digest of the code that cut and indexed the text.
+        segments: what all this is kept in.
     """
 
     path: Path | None
@@ -57,12 +56,13 @@ class Index:
     config: Config
     encoder_id: str
     documents: Documents
-    chunks: Lines[Chunk]
+    chunks: Chunks
     vectors: VectorStore
     words: WordStore
     roots: tuple[str, ...]
     chunk_documents: Places
     prepared_by: str
+    segments: tuple[Segment, ...]
 
     @classmethod
     def load(cls, path: str | Path, *, config: Config | None = None, encoder_id: str | None = None) -> Index:
@@ -95,18 +95,14 @@ class Index:
             read_part(doc_id, text, hashlib.sha256(_utf8(doc_id, text)).hexdigest(), config, encoder)
             for doc_id, text in sorted(texts.items())
         ]
-        made = assemble(parts, encoder)
-        return cls(
+        segment = build_segment("s000001", parts, encode_parts(parts, encoder), config.index.kind)
+        return _joined(
+            [segment],
             path=None,
             generation="in memory",
             config=config,
             encoder_id=encoder.encoder_id,
-            documents=made.documents,
-            chunks=made.chunks,
-            vectors=made.vectors,
-            words=made.words,
             roots=(),
-            chunk_documents=made.chunk_documents,
             prepared_by=code_digest(),
         )
 
@@ -155,38 +151,48 @@ def code_digest() -> str:
     cutting text. Vectors of texts that come out the same are kept even then.
     """
     folder = Path(__file__).parent
-    sources = [*sorted((folder / "cleaning").glob("*.py")), *(folder / name for name in _PREPARING)]
+    sources = [path for stage in ("formats", "cleaning") for path in sorted((folder / stage).glob("*.py"))]
+    sources += [folder / name for name in _PREPARING]
     try:
         return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
     except OSError:
         return __version__
 
 
-def pack(contents: Contents) -> dict[str, bytes]:
-    """The files of a generation, by name."""
-    return {
-        "documents.jsonl": contents.documents.lines.data,
-        "doc_ids.json": json.dumps(list(contents.documents), ensure_ascii=False).encode(),
-        "chunks.jsonl": contents.chunks.data,
-        "chunk_documents.npy": pack_array(contents.chunk_documents),
-        "vectors.bin": contents.vectors.to_bytes(),
-        **contents.words.to_files(),
-    }
+def pack(segments: Sequence[Segment]) -> dict[str, Any]:
+    """The files of a generation, by name; those of segments that were read from one are taken over."""
+    files: dict[str, Any] = {}
+    for segment in segments:
+        files.update(segment.kept or segment.to_files())
+        files.update(segment.left_files())
+    return files
 
 
-def describe(contents: Contents, config: Config, encoder_id: str, roots: Sequence[str]) -> dict[str, Any]:
+def describe(segments: Sequence[Segment], config: Config, encoder_id: str, roots: Sequence[str]) -> dict[str, Any]:
     """What the manifest says of a generation besides its files."""
     return {
         "made_by": f"insources {__version__}",
         "prepared_by": code_digest(),
         "settings": config.index_settings(),
         "encoder_id": encoder_id,
-        "dim": contents.vectors.dim,
-        "vectors": contents.vectors.kind,
-        "n_documents": len(contents.documents),
-        "n_chunks": len(contents.chunks),
+        "dim": segments[0].vectors.dim,
+        "n_documents": sum(len(segment.live_documents()) for segment in segments),
+        "n_chunks": sum(segment.n_live() for segment in segments),
+        "segments": [segment.describe() for segment in segments],
         "roots": list(roots),
     }
+
+
+def _joined(segments: Sequence[Segment], **about: Any) -> Index:
+    return Index(
+        documents=Documents(segments),
+        chunks=Chunks(segments),
+        vectors=join_vectors(segments),
+        words=join_words(segments),
+        chunk_documents=places_of_documents(segments),
+        segments=tuple(segments),
+        **about,
+    )
 
 
 def _open(root: Path, found: Generation, config: Config | None, encoder_id: str | None) -> Index:
@@ -202,32 +208,25 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
         again = rebuild_command(root, roots)
         config = config or Config.from_dict(about["settings"])
         _refuse_other_settings(root, about, config, encoder_id, again)
-        lines = Lines(files["documents.jsonl"], decode_document)
-        index = Index(
+        segments = [read_segment(one, files, found.kept) for one in about["segments"]]
+        if not segments or len({segment.vectors.dim for segment in segments}) != 1:
+            raise IndexDamaged(f"{len(segments)} segments; expected at least one, with vectors of one length")
+        return _joined(
+            segments,
             path=root,
             generation=found.name,
             config=config,
             encoder_id=str(about["encoder_id"]),
-            documents=Documents(json.loads(files["doc_ids.json"]), lines),
-            chunks=Lines(files["chunks.jsonl"], decode_chunk),
-            vectors=vector_store(about["vectors"]).from_bytes(files["vectors.bin"]),
-            words=WordStore.from_files(files),
             roots=roots,
-            chunk_documents=unpack_array(files["chunk_documents.npy"], "the chunks' places", np.int32, 1),
             prepared_by=str(about["prepared_by"]),
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
         raise IndexDamaged(
             f"index {str(root)!r}: {found.name} is incomplete ({type(error).__name__}: {error}); "
             f"{rebuild_command(root)}"
         ) from error
     except IndexDamaged as error:
         raise IndexDamaged(f"index {str(root)!r}: {error}; {again}") from error
-    misfit = _misfit(index)
-    if misfit:
-        raise IndexDamaged(f"index {str(root)!r}: {misfit}; {again}")
-    return index
-
 
 def _utf8(doc_id: str, text: str) -> bytes:
     try:
@@ -237,21 +236,6 @@ def _utf8(doc_id: str, text: str) -> bytes:
             f"{doc_id!r}: half of a surrogate pair at character {error.start}; expected text that can be "
             "written as UTF-8"
         ) from error
-
-
-def _misfit(index: Index) -> str | None:
-    """What does not fit together, found without decoding a record."""
-    n, n_documents = len(index.chunks), len(index.documents)
-    sizes = {"vectors": len(index.vectors), "words": len(index.words), "places": len(index.chunk_documents)}
-    for what, size in sizes.items():
-        if size != n:
-            return f"{size} {what} for {n} chunks; expected one each"
-    if len(index.documents.lines) != n_documents:
-        return f"{len(index.documents.lines)} documents with {n_documents} names; expected one each"
-    places = index.chunk_documents
-    if n and not (places[0] >= 0 and places[-1] < n_documents and (np.diff(places) >= 0).all()):
-        return "the chunks are not in the order of the documents"
-    return None
 
 
 def _refuse_other_settings(

@@ -1,10 +1,26 @@
-"""What a parser gives: one canonical text, and what the file says of itself."""
+"""What a parser is told and what it gives: one canonical text, and what the file says of itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Parsed"]
+__all__ = ["MAX_CHARS", "ParseOptions", "Parsed"]
+
+# Longest canonical text of one file, in characters.
+MAX_CHARS = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How files are parsed.
+
+    Attributes:
+        text_column: the column or field of .csv and .jsonl files that holds the text; None finds one.
+        keep_furniture: menus, running heads and the like stay in the text.
+    """
+
+    text_column: str | None = None
+    keep_furniture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +34,7 @@ class Parsed:
         language: ISO 639-1, as declared.
         source: where it comes from: a site, a publisher, a mail's sender.
         pages: for paged formats the start of each page in `text`, ascending, one an item.
+        notes: what of the file is not in the text, or may be missing, for the person who indexes it.
     """
 
     text: str
@@ -27,3 +44,4 @@ class Parsed:
     language: str | None = None
     source: str | None = None
     pages: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -165,10 +165,10 @@ def _library(options: ServeOptions, service: Service, temporary: Path, make: Reb
     """Added documents, kept apart for each index that they are added to."""
     if not options.uploads_on:
         return None
-    from rag.corpus import FORMATS
+    from rag.formats import SUFFIXES
 
     name = hashlib.sha256(str(Path(options.index).resolve()).encode()).hexdigest()[:12]
-    return Library(options.data_dir / f"library-{name}", service, temporary, FORMATS, make)
+    return Library(options.data_dir / f"library-{name}", service, temporary, SUFFIXES, make)
 
 
 def cookie_name(options: ServeOptions) -> str:

@@ -1,0 +1,112 @@
+"""E-books (.epub): a zip of XHTML chapters, read in the order of the book's spine."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+from urllib.parse import unquote
+
+from rag.errors import FileError
+from rag.formats.canonical import Canonical, one_line
+from rag.formats.charsets import declared_in_page, decode_declared
+from rag.formats.page_facts import iso_date, language_code
+from rag.formats.parsed import Parsed, ParseOptions
+from rag.formats.trees import local_name, xml_tree
+from rag.formats.web_page import page_text
+from rag.formats.zipped import Zipped
+
+__all__ = ["parse"]
+
+_PAGES = ("application/xhtml+xml", "text/html", "application/html+xml")
+
+
+def parse(data: bytes, options: ParseOptions) -> Parsed:
+    """Read an .epub file.
+
+    Raises:
+        FileError: no e-book, damaged, protected, a bomb, or without text.
+    """
+    opened = Zipped(data, "e-book")
+    if "META-INF/rights.xml" in opened.names or _encrypted(opened):
+        raise FileError("protected (DRM); only books without protection can be read")
+    package_name = _package_name(opened)
+    package_data = opened.read(package_name)
+    if package_data is None:
+        raise FileError(f"its list of contents {package_name!r} is missing; the file is damaged")
+    package = xml_tree(package_data, package_name)
+    out = Canonical()
+    notes = []
+    for name in _chapters(package, posixpath.dirname(package_name)):
+        chapter = opened.read(name)
+        if chapter is None:
+            notes.append(f"its chapter {name!r} is missing")
+            continue
+        text, note = decode_declared(chapter, declared_in_page(chapter) or "utf-8")
+        out.add(page_text(text, "office"))
+        if note:
+            notes.append(f"{name}: {note}")
+    if not len(out):
+        raise FileError("no text in this book; pictures of pages would need OCR")
+    facts = _facts(package)
+    return Parsed(
+        out.text(),
+        title=facts.get("title"),
+        author=facts.get("creator"),
+        date=iso_date(_whole_date(facts.get("date"))),
+        language=language_code(facts.get("language")),
+        source=facts.get("publisher"),
+        notes=tuple(notes),
+    )
+
+
+def _encrypted(opened: Zipped) -> bool:
+    """Whether more than fonts is encrypted."""
+    data = opened.read("META-INF/encryption.xml")
+    if data is None:
+        return False
+    uris = [
+        str(element.get("URI") or "")
+        for element in xml_tree(data, "META-INF/encryption.xml").iter()
+        if local_name(element.tag) == "cipherreference"
+    ]
+    return any(uri.lower().endswith((".html", ".xhtml", ".htm", ".xml")) for uri in uris)
+
+
+def _package_name(opened: Zipped) -> str:
+    data = opened.read("META-INF/container.xml")
+    if data is None:
+        raise FileError("no e-book: META-INF/container.xml is missing")
+    for element in xml_tree(data, "META-INF/container.xml").iter():
+        if local_name(element.tag) == "rootfile" and element.get("full-path"):
+            return str(element.get("full-path"))
+    raise FileError("META-INF/container.xml names no list of contents; the file is damaged")
+
+
+def _chapters(package: Any, folder: str) -> list[str]:
+    """Names of the spine's pages, in order, each once."""
+    items: dict[str, str] = {}
+    for element in package.iter():
+        if local_name(element.tag) == "item" and element.get("id") and element.get("href"):
+            kind = (element.get("media-type") or "").lower()
+            if kind in _PAGES and "nav" not in (element.get("properties") or "").split():
+                path = posixpath.join(folder, unquote(str(element.get("href")).partition("#")[0]))
+                items[str(element.get("id"))] = posixpath.normpath(path)
+    spine = [str(e.get("idref")) for e in package.iter() if local_name(e.tag) == "itemref"]
+    return list(dict.fromkeys(items[name] for name in spine if name in items))
+
+
+def _facts(package: Any) -> dict[str, str]:
+    """Dublin Core of the book; several creators are put together."""
+    found: dict[str, list[str]] = {}
+    for element in package.iter():
+        name = local_name(element.tag)
+        if name in ("title", "creator", "date", "language", "publisher"):
+            text = one_line("".join(element.itertext()))[:300]
+            if text:
+                found.setdefault(name, []).append(text)
+    return {name: ", ".join(texts[:10]) if name == "creator" else texts[0] for name, texts in found.items()}
+
+
+def _whole_date(text: str | None) -> str | None:
+    """Books often state the year alone: its first day, so that it sorts."""
+    return f"{text}-01-01" if text and len(text) == 4 and text.isdigit() else text

@@ -1,0 +1,84 @@
+"""Running heads and feet and page numbers: lines at the pages' edges that come again from page to page."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from rag.formats.pdf_layout import Line, Page
+
+__all__ = ["remove_running"]
+
+_ZONE = 0.15  # of the page's height, at either end
+_MARGIN = 0.09
+_ROWS = 3  # rows at either end that are looked at
+_PAGES = 3  # a line on that many pages runs
+_NUMBER = re.compile(
+    r"[-–—\[(|]?\s?(?:(?:page|seite|página|pág\.|p\.|pg\.|s\.)\s?)?(?:\d{1,5}|[ivxlc]{1,7})(?:\s?(?:of|/|von|de|\|)\s?\d{1,5})?"
+    r"\s?[-–—\])|]?",
+    re.IGNORECASE,
+)
+
+
+def remove_running(pages: list[Page]) -> int:
+    """Take running lines out of the pages.
+
+    Returns:
+        How many lines were taken out.
+    """
+    edges = [_edge_lines(page) for page in pages]
+    seen: dict[tuple[bool, str], list[tuple[int, float]]] = defaultdict(list)
+    for number, lines in enumerate(edges):
+        for line, above in lines:
+            seen[above, _key(line.text)].append((number, line.y))
+    wanted = min(_PAGES, max(2, len(pages)))
+    running = {key for key, places in seen.items() if _runs(places, wanted)}
+    n = 0
+    for page, lines in zip(pages, edges, strict=True):
+        gone = {
+            id(line)
+            for line, above in lines
+            if (above, _key(line.text)) in running or _is_number(line, above, page)
+        }
+        n += len(gone)
+        page.lines = [line for line in page.lines if id(line) not in gone]
+    return n
+
+
+def _edge_lines(page: Page) -> list[tuple[Line, bool]]:
+    """(line, whether at the top) of the outermost rows that lie in the pages' margins."""
+    height = max(1.0, page.top - page.bottom)
+    found: list[tuple[Line, bool]] = []
+    for above in (True, False):
+        rows = 0
+        last: float | None = None
+        for line in page.lines if above else reversed(page.lines):
+            inside = (page.top - line.y if above else line.y - page.bottom) <= _ZONE * height
+            if last is None or abs(line.y - last) > 0.35 * line.size:
+                rows += 1
+                last = line.y
+            if rows > _ROWS or not inside:
+                break
+            found.append((line, above))
+    return found
+
+
+def _key(text: str) -> str:
+    """What a running line has in common from page to page: all but its numbers."""
+    return re.sub(r"\d+", "#", " ".join(text.lower().split()))
+
+
+def _runs(places: list[tuple[int, float]], wanted: int) -> bool:
+    """Whether a line stands on enough pages, at one height."""
+    if len({number for number, _ in places}) < wanted:
+        return False
+    heights = sorted(y for _, y in places)
+    middle = heights[len(heights) // 2]
+    return sum(abs(y - middle) <= 4.0 for y in heights) >= max(wanted, 0.6 * len(heights))
+
+
+def _is_number(line: Line, above: bool, page: Page) -> bool:
+    """A page number alone in the margin, whatever other pages have."""
+    height = max(1.0, page.top - page.bottom)
+    distance = page.top - line.y if above else line.y - page.bottom
+    return distance <= _MARGIN * height and len(line.text) < 24 and _NUMBER.fullmatch(line.text) is not None
