@@ -1,4 +1,4 @@
-"""Documents to what an index holds: records, vectors and words, all in one order."""
+"""Documents to what an index holds of them: records, texts and vectors, all in one order."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rag.checkpoint import Checkpoint
 from rag.chunking import chunk_document
 from rag.cleaning import read_structure
 from rag.config import Config
-from rag.datatypes import Chunk, Document
+from rag.datatypes import Document
 from rag.encoder import Encoder
 from rag.errors import FileError, ModelError
 from rag.formats import Parsed
-from rag.records import Documents, Lines, decode_chunk, decode_document, encode_chunk, encode_document
-from rag.stores import FlatStore, VectorStore, WordStore
+from rag.records import encode_chunk, encode_document
+from rag.stores import VectorStore
 from rag.stores.base import Floats
 
-__all__ = ["Contents", "Part", "Progress", "assemble", "make_document", "read_part"]
+__all__ = ["Part", "Progress", "encode_parts", "make_document", "read_part"]
 
 # Told how many chunks are encoded, and how many there are to encode.
 Progress = Callable[[int, int], None]
+
+# Texts given to the encoder at a time; what is done is noted in between.
+_STEP = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,39 +34,22 @@ class Part:
 
     Attributes:
         doc_id: the document's.
+        sha256: of its file.
         document: its record.
         chunks: its chunks' records.
         texts: its chunks' texts.
         language: of the document, for the stemmer.
-        rows: for each chunk the row of `Contents.vectors` before that holds its vector already;
-            -1 where it must be encoded.
+        rows: for each chunk the place in the index before that holds its vector already; -1 where it
+            must be encoded.
     """
 
     doc_id: str
+    sha256: str
     document: bytes
     chunks: list[bytes]
     texts: list[str]
     language: str | None
     rows: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What an index holds.
-
-    Attributes:
-        documents: by doc_id.
-        chunks: by place.
-        chunk_documents: int32, (n_chunks,), ascending: the place of each chunk's document.
-        vectors: a unit vector a chunk.
-        words: the terms of each chunk.
-    """
-
-    documents: Documents
-    chunks: Lines[Chunk]
-    chunk_documents: npt.NDArray[np.int32]
-    vectors: VectorStore
-    words: WordStore
 
 
 def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furniture: bool = True) -> Document:
@@ -113,6 +99,7 @@ def read_part(
         raise FileError(f"{doc_id}: no sentence found; expected text besides blanks, markup and link lists")
     return Part(
         doc_id=doc_id,
+        sha256=sha256,
         document=encode_document(document),
         chunks=[encode_chunk(chunk) for chunk in chunks],
         texts=[chunk.text for chunk in chunks],
@@ -121,22 +108,27 @@ def read_part(
     )
 
 
-def assemble(
+def encode_parts(
     parts: Sequence[Part],
     encoder: Encoder,
     before: VectorStore | None = None,
     progress: Progress | None = None,
-) -> Contents:
-    """Put parts together, encoding only the chunks that have no vector yet.
+    checkpoint: Checkpoint | None = None,
+) -> Floats:
+    """The vectors of all chunks of some parts, encoding only those that have none yet.
 
     Args:
         parts: at least one, in the order of the index.
         encoder: makes the missing vectors.
         before: the vectors that `Part.rows` point into.
         progress: told (n_done, n_total) after each batch.
+        checkpoint: holds what an earlier run encoded, and notes what this one does.
+
+    Returns:
+        float32, (n_chunks, dim).
 
     Raises:
-        ModelError: the encoder gave vectors of another shape or length, or not finite ones.
+        ModelError: the encoder gave vectors of another shape.
     """
     texts = [text for part in parts for text in part.texts]
     rows = np.array([row for part in parts for row in part.rows], dtype=np.int64)
@@ -145,37 +137,40 @@ def assemble(
     if before is not None and len(kept):
         vectors[kept] = before.vectors(rows[kept])
     if len(missing):
-        vectors[missing] = _encode([texts[place] for place in missing], encoder, progress)
-    languages = [part.language for part in parts for _ in part.texts]
-    return Contents(
-        documents=Documents(
-            [part.doc_id for part in parts], Lines.join((part.document for part in parts), decode_document)
-        ),
-        chunks=Lines.join((line for part in parts for line in part.chunks), decode_chunk),
-        chunk_documents=np.repeat(
-            np.arange(len(parts), dtype=np.int32), [len(part.chunks) for part in parts]
-        ),
-        vectors=FlatStore.build(vectors),
-        words=WordStore.build(texts, languages),
-    )
+        # Texts that occur twice are encoded once.
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts[row] for row in missing))}
+        made = _encode(list(places), encoder, progress, checkpoint)
+        vectors[missing] = made[[places[texts[row]] for row in missing]]
+    return vectors
 
 
-def _encode(texts: list[str], encoder: Encoder, progress: Progress | None) -> Floats:
-    """A vector for each text; texts that occur twice are encoded once."""
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    n_done = 0
+def _encode(
+    texts: list[str], encoder: Encoder, progress: Progress | None, checkpoint: Checkpoint | None
+) -> Floats:
+    made = np.empty((len(texts), encoder.dim), np.float32)
+    left = list(range(len(texts)))
+    if checkpoint is not None:
+        found = checkpoint.vectors(texts)
+        for place, vector in found.items():
+            made[place] = vector
+        left = [place for place in left if place not in found]
+    n_done = len(texts) - len(left)
 
     def step(n: int) -> None:
         nonlocal n_done
         n_done += n
         if progress is not None:
-            progress(n_done, len(places))
+            progress(n_done, len(texts))
 
-    made = encoder.encode_document(list(places), progress=step)
-    if made.shape != (len(places), encoder.dim):
-        raise ModelError(
-            f"the encoder {encoder.encoder_id!r} gave vectors of shape {made.shape}; "
-            f"expected {(len(places), encoder.dim)}"
-        )
-    found: Floats = made[[places[text] for text in texts]]
-    return found
+    for begin in range(0, len(left), _STEP):
+        chosen = left[begin : begin + _STEP]
+        some = encoder.encode_document([texts[place] for place in chosen], progress=step)
+        if some.shape != (len(chosen), encoder.dim):
+            raise ModelError(
+                f"the encoder {encoder.encoder_id!r} gave vectors of shape {some.shape}; "
+                f"expected {(len(chosen), encoder.dim)}"
+            )
+        made[chosen] = some
+        if checkpoint is not None:
+            checkpoint.note([texts[place] for place in chosen], some)
+    return made

@@ -8,8 +8,9 @@
     └── tmp-000003/          being written; left by a killed process, it is removed by the next
 
 A generation is written under `tmp-`, forced to disk, renamed, and only then named by CURRENT, so
-that killed at any moment the last good one still answers. Every file's checksum is compared
-before anything parses it. Locks don't work reliably on network file systems: not supported.
+that killed at any moment the last good one still answers. Files that stay the same are hard links.
+Every byte's checksum is compared before it is used: of small files when the index is opened, of large
+ones block by block (`rag.blobs`), whose checksums lie beside them in `NAME.sums`. Locks don't work reliably on network file systems: not supported.
 """
 
 from __future__ import annotations
@@ -21,26 +22,33 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rag.blobs import BLOCK, Blob, Buffer, block_sums
+from rag.checkpoint import CHECKPOINT_NAME
 from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexWriteError
 
-__all__ = ["FORMAT", "Generation", "read_generation", "rebuild_command", "writing"]
+__all__ = ["FORMAT", "Generation", "Kept", "read_generation", "rebuild_command", "writing"]
 
 # Raised whenever older versions of this package can't read what this one writes.
-FORMAT = "insources index 1"
+FORMAT = "insources index 2"
 
 _CURRENT = "CURRENT"
 _LOCK = "insources.lock"
 _MANIFEST = "manifest.json"
 _POINTER = re.compile(r"(gen-\d{6,}) ([0-9a-f]{64})\n")
 _OURS = re.compile(r"(?:gen|tmp)-\d{6,}")
+# Files of this size on are mapped and compared in blocks. The checksums of the blocks of a file of 1 GiB
+# are 2 MiB, read whole.
+MAPPED_FROM = 4 << 20
+_SUMS = ".sums"
+
 # Beside an index that has no lock and no CURRENT yet, only these may stand.
-_HARMLESS = {"README.md", ".gitignore", ".gitkeep"}
+_HARMLESS = {"README.md", ".gitignore", ".gitkeep", CHECKPOINT_NAME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +58,29 @@ class Generation:
     Attributes:
         name: such as `gen-000002`.
         about: what the writer said of it: settings, encoder, counts.
-        files: contents by file name.
+        files: contents by file name: bytes where they were compared whole.
+        kept: by file name, what makes a new generation take the file over.
     """
 
     name: str
     about: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes | Blob]
+    kept: Mapping[str, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that a new generation takes over as it is.
+
+    Attributes:
+        generation: which holds it; the current one.
+        sums: whether the checksums of its blocks lie beside it.
+        entry: its line in the manifest.
+    """
+
+    generation: str
+    sums: bool
+    entry: tuple[Any, ...]
 
 
 class Writer:
@@ -64,10 +89,14 @@ class Writer:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def commit(self, files: Mapping[str, bytes], about: Mapping[str, Any]) -> str:
+    def commit(self, files: Mapping[str, Buffer | Sequence[Buffer] | Kept], about: Mapping[str, Any]) -> str:
         """Write a new generation and make it the current one.
 
         The one before stays for readers that have it open; older ones are removed.
+
+        Args:
+            files: by name; bytes, bytes in parts, or what is taken over from the current generation.
+            about: what the manifest says besides.
 
         Returns:
             The new generation's name.
@@ -90,20 +119,47 @@ class Writer:
             self.clean(keep={name} if previous is None else {previous, name})
             return name
 
-    def _write(self, folder: str, files: Mapping[str, bytes], about: Mapping[str, Any]) -> str:
+    def _write(
+        self, folder: str, files: Mapping[str, Buffer | Sequence[Buffer] | Kept], about: Mapping[str, Any]
+    ) -> str:
         """All files and the manifest, forced to disk; returns the manifest's sha256."""
         place = self._root / folder
         place.mkdir()
-        listed = {}
+        listed: dict[str, Sequence[Any]] = {}
         for name, data in files.items():
-            _write_new(place / name, data)
-            listed[name] = [len(data), hashlib.sha256(data).hexdigest()]
+            if isinstance(data, Kept):
+                self._take_over(place, name, data)
+                listed[name] = data.entry
+                continue
+            parts = [data] if isinstance(data, bytes | bytearray | memoryview) else list(data)
+            size = sum(memoryview(part).nbytes for part in parts)
+            _write_new(place / name, *parts)
+            if size < MAPPED_FROM or not size:
+                digest = hashlib.sha256()
+                for part in parts:
+                    digest.update(part)
+                listed[name] = [size, digest.hexdigest()]
+            else:
+                sums = block_sums(parts)
+                _write_new(place / f"{name}{_SUMS}", sums)
+                listed[name] = [size, hashlib.sha256(sums).hexdigest(), BLOCK]
         manifest = json.dumps(
             {"format": FORMAT, **about, "files": listed}, ensure_ascii=False, indent=1, sort_keys=True
         ).encode()
         _write_new(place / _MANIFEST, manifest)
         _sync_folder(place)
         return hashlib.sha256(manifest).hexdigest()
+
+    def _take_over(self, place: Path, name: str, kept: Kept) -> None:
+        for file in (name, f"{name}{_SUMS}") if kept.sums else (name,):
+            source = self._root / kept.generation / file
+            try:
+                os.link(source, place / file)
+            except OSError as error:
+                # File systems without hard links, and those that have too many.
+                if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+                    raise
+                _write_new(place / file, source.read_bytes())
 
     def clean(self, keep: set[str]) -> None:
         """Remove generations that no reader should still need, and what killed writers left."""
@@ -138,7 +194,7 @@ def writing(root: Path) -> Iterator[Writer]:
     finally:
         # A first run that came to nothing leaves nothing; the lock is still held here.
         with suppress(OSError):
-            if not (root / _CURRENT).exists() and not _folders(root):
+            if not (root / _CURRENT).exists() and not _folders(root) and not (root / CHECKPOINT_NAME).exists():
                 (root / _LOCK).unlink()
                 if made:
                     root.rmdir()
@@ -210,9 +266,11 @@ def _read(root: Path, name: str, digest: str) -> Generation:
     try:
         about = json.loads(manifest)
         found = about["format"]
-        listed = {str(file): (int(size), str(sha)) for file, (size, sha) in about["files"].items()}
+        listed = {str(file): (int(size), str(sha), *more) for file, (size, sha, *more) in about["files"].items()}
         if any(os.path.basename(file) != file for file in listed):
             raise ValueError("a file outside of the generation")
+        if any(len(entry) > 2 and entry[2:] != (BLOCK,) for entry in listed.values()):
+            raise ValueError("blocks of another size")
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise IndexDamaged(f"index {str(root)!r}: {name}/{_MANIFEST} is not a manifest; {again}") from error
     again = rebuild_command(root, tuple(map(str, about.get("roots", ()))))
@@ -221,8 +279,29 @@ def _read(root: Path, name: str, digest: str) -> Generation:
             f"index {str(root)!r} has the format {found!r}, this version reads {FORMAT!r}; {again}"
         )
     # Read only what the manifest lists: anything else in the folder is not ours and not looked at.
-    files = {file: _checked(place / file, size, sha, again) for file, (size, sha) in listed.items()}
-    return Generation(name, about, files)
+    files = {file: _opened(place / file, entry, again) for file, entry in listed.items()}
+    kept = {file: Kept(name, len(entry) > 2, entry) for file, entry in listed.items()}
+    return Generation(name, about, files, kept)
+
+
+def _opened(path: Path, entry: tuple[Any, ...], again: str) -> bytes | Blob:
+    """A file compared whole, or mapped with the checksums of its blocks."""
+    size, digest = entry[:2]
+    if len(entry) == 2:
+        return _checked(path, size, digest, again)
+    sums = _checked(path.with_name(f"{path.name}{_SUMS}"), None, digest, again)
+    where = f"index {str(path.parent.parent)!r}: {path.parent.name}/{path.name}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _Vanished(f"{path.parent.name}/{path.name}") from error
+    except OSError as error:
+        raise IndexDamaged(f"{where} can't be read: {error.strerror}; {again}") from error
+    found = os.fstat(descriptor).st_size
+    if found != size:
+        os.close(descriptor)
+        raise IndexDamaged(f"{where} has {found} bytes, expected {size}; {again}")
+    return Blob.mapped(descriptor, sums, where, again)
 
 
 def _checked(path: Path, size: int | None, digest: str, again: str) -> bytes:
@@ -311,13 +390,14 @@ def _locked(root: Path) -> int:
         os.close(lock)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, *parts: Buffer) -> None:
     """A file that did not exist, forced to disk; short writes go on until an error tells why."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for part in parts:
+            rest = memoryview(part).cast("B")
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

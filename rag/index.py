@@ -104,6 +104,7 @@ def update_index(
                 checkpoint.close()
         report.n_documents = sum(len(segment.live_documents()) for segment in segments)
         report.n_chunks = sum(segment.n_live() for segment in segments)
+        save_failures(root, report.failed)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -151,28 +152,29 @@ def _read_all(
     files: list[SourceFile], old: Index | None, config: Config, encoder: Encoder, report: IndexReport
 ) -> list[Part]:
     """A part for each readable file that the old index does not hold as it is, sorted."""
-    fresh: list[tuple[str, str, str]] = []
+    fresh: list[tuple[str, Parsed, str]] = []
+    options = ParseOptions(config.formats.text_column, keep_furniture=not config.chunk.remove_furniture)
     for source in files:
         doc_id = source.doc_id
         try:
-            text, sha256 = read_file(source)
+            data, sha256 = read_bytes(source)
+            if _is_current(old, doc_id, sha256):
+                report.unchanged.append(doc_id)
+            else:
+                fresh.append((doc_id, parse_file(source, data, sha256, options), sha256))
         except FileError as error:
             _fail(report, doc_id, error)
-            continue
-        if _is_current(old, doc_id, sha256):
-            report.unchanged.append(doc_id)
-        else:
-            fresh.append((doc_id, text, sha256))
     # What leaves or changes may come back under another name or for the greater part.
     known = _known_texts(old, set(report.unchanged)) if old is not None and fresh else {}
     parts = []
-    for doc_id, text, sha256 in fresh:
+    for doc_id, parsed, sha256 in fresh:
         try:
-            part = read_part(doc_id, text, sha256, config, encoder, known)
+            part = read_part(doc_id, parsed, sha256, config, encoder, known)
         except FileError as error:
             _fail(report, doc_id, error)
             continue
         parts.append(part)
+        report.notes.extend((doc_id, note) for note in parsed.notes)
         if old is None or doc_id not in old.documents:
             report.added.append(doc_id)
         elif (part.document, b"".join(part.chunks)) == old.documents.records(doc_id):

@@ -1,22 +1,23 @@
 """Documents and chunks as lines of JSON, decoded one by one when they are asked for.
 
-An index may hold 100,000 chunks, a question looks at fifty: nothing is decoded on opening.
+An index may hold a million chunks, a question looks at fifty: nothing is decoded on opening.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from rag.blobs import Blob, Buffer
 from rag.datatypes import Chunk, Document, Span
 from rag.errors import IndexDamaged
+from rag.stores.arrays import Column
 
 __all__ = [
-    "Documents",
     "Lines",
     "decode_chunk",
     "decode_document",
@@ -35,30 +36,46 @@ class Lines(Sequence[T]):
 
     Args:
         data: the lines, each ended by a newline.
+        ends: int64, (n,), the place after each line's newline.
         decode: a line's JSON value to its record.
+
+    Raises:
+        IndexDamaged: the places are not those of the lines.
     """
 
-    def __init__(self, data: bytes, decode: Callable[[Any], T]) -> None:
-        self._data = data
-        # JSON escapes line ends inside strings, so this byte only ever ends a record.
-        self._ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A)
+    def __init__(self, data: Blob | Buffer, ends: Column, decode: Callable[[Any], T]) -> None:
+        self._data = Blob.of(data)
+        self._ends = ends
         self._decode = decode
         self._cached = lru_cache(maxsize=_KEPT)(self._record)
+        if (int(ends.at(len(ends) - 1)) if len(ends) else 0) != len(self._data):
+            raise IndexDamaged("records and the places of their ends don't fit together")
 
     @classmethod
-    def join(cls, lines: Iterable[bytes], decode: Callable[[Any], T]) -> Lines[T]:
-        """Lines given one by one, without their newlines."""
-        return cls(b"".join(line + b"\n" for line in lines), decode)
+    def join(cls, lines: Iterable[Buffer], decode: Callable[[Any], T]) -> Lines[T]:
+        """Lines given one by one or in runs, each with its newline; none within a line."""
+        data = b"".join(lines)
+        # JSON escapes line ends inside strings, so this byte only ever ends a record.
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A) + 1
+        return cls(data, Column(ends.astype(np.int64)), decode)
 
     @property
-    def data(self) -> bytes:
+    def data(self) -> memoryview:
         """All lines, as in the file."""
-        return self._data
+        return self._data.checked()
 
-    def line(self, idx: int) -> bytes:
-        """One line as it is, without its newline."""
-        start = int(self._ends[idx - 1]) + 1 if idx else 0
-        return self._data[start : int(self._ends[idx])]
+    @property
+    def ends(self) -> Column:
+        """The place after each line."""
+        return self._ends
+
+    def run(self, first: int, last: int) -> memoryview:
+        """The lines `[first, last)` as they are, with their newlines."""
+        start = int(self._ends.at(first - 1)) if first else 0
+        end = int(self._ends.at(last - 1)) if last else 0
+        if not 0 <= start <= end <= len(self._data):
+            raise IndexDamaged(f"record {first} of the index lies outside of its file")
+        return self._data.checked(start, end)
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -81,42 +98,13 @@ class Lines(Sequence[T]):
 
     def _record(self, idx: int) -> T:
         try:
-            return self._decode(json.loads(self.line(idx)))
+            return self._decode(json.loads(bytes(self.run(idx, idx + 1))))
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise IndexDamaged(f"record {idx} of the index is malformed ({type(error).__name__})") from error
 
 
-class Documents(Mapping[str, Document]):
-    """Documents by doc_id, in the order of the index.
-
-    Args:
-        doc_ids: in order.
-        lines: one document a line, in the same order.
-    """
-
-    def __init__(self, doc_ids: Sequence[str], lines: Lines[Document]) -> None:
-        self.lines = lines
-        self._places = {doc_id: idx for idx, doc_id in enumerate(doc_ids)}
-
-    def __getitem__(self, doc_id: str) -> Document:
-        return self.lines[self._places[doc_id]]
-
-    def place(self, doc_id: str) -> int:
-        """The line of a document."""
-        return self._places[doc_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __contains__(self, doc_id: object) -> bool:
-        return doc_id in self._places
-
-
 def encode_document(document: Document) -> bytes:
-    """A document as one line of JSON, with its canonical text."""
+    """A document as one line of JSON with its newline, with its canonical text."""
     return _pack(
         {
             "doc_id": document.doc_id,
@@ -154,7 +142,7 @@ def decode_document(record: Any) -> Document:
 
 
 def encode_chunk(chunk: Chunk) -> bytes:
-    """A chunk as one line of JSON: a list, because the names would be half of the file."""
+    """A chunk as one line of JSON with its newline: a list, because the names would be half of the file."""
     return _pack(
         [
             chunk.chunk_id,
@@ -176,7 +164,7 @@ def decode_chunk(record: Any) -> Chunk:
 
 
 def _pack(record: Any) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _flat(spans: Iterable[Span]) -> list[int]:

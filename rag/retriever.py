@@ -80,17 +80,15 @@ class Retriever:
         allowed = self._index.chunk_mask(documents)
         pool = max(k, self._config.candidates)
         vector = self._query_vector(question)
-        bm25 = self._index.words.scores(question, allowed)
-        dense_top = self._dense(vector, pool, allowed)
-        candidates = set(dense_top) | set(_top(bm25, pool))
-        missing = sorted(candidates - set(dense_top))
-        if missing:
-            only = np.zeros(len(self._index.chunks), dtype=bool)
-            only[missing] = True
-            dense_top.update(self._dense(vector, len(missing), only))
-        idx = np.array(sorted(candidates), dtype=np.int64)
-        dense = np.array([dense_top[int(i)] for i in idx], dtype=np.float32)
-        score = self._fuse(mode, dense, bm25[idx] / self._index.words.ceiling(question))
+        words, vectors = self._index.words, self._index.vectors
+        dense_top, dense_idx = vectors.search(vector[None, :], pool, allowed)
+        idx = np.union1d(dense_idx[0], words.search(question, pool, allowed)[1])
+        bm25 = words.lookup(question, idx)
+        dense = np.empty(len(idx), np.float32)
+        found = np.isin(idx, dense_idx[0])
+        dense[np.searchsorted(idx, dense_idx[0])] = dense_top[0]
+        dense[~found] = vectors.cosines(vector, idx[~found])
+        score = self._fuse(mode, dense, bm25 / words.ceiling(question))
         # Ties go to the earlier chunk, so that the order never depends on the machine.
         order = np.lexsort((idx, -score))[:k]
         return [
@@ -98,11 +96,11 @@ class Retriever:
                 int(idx[i]),
                 self._index.chunks[int(idx[i])],
                 float(dense[i]),
-                float(bm25[idx[i]]),
+                float(bm25[i]),
                 float(score[i]),
             )
             for i in order
-            if mode != "bm25" or bm25[idx[i]] > 0
+            if mode != "bm25" or bm25[i] > 0
         ]
 
     def similarity(self, question: str, texts: Sequence[str]) -> Floats:
@@ -119,10 +117,6 @@ class Retriever:
             self._last = (question, vector)
         return vector
 
-    def _dense(self, vector: Floats, k: int, allowed: npt.NDArray[np.bool_] | None) -> dict[int, float]:
-        scores, idx = self._index.vectors.search(vector[None, :], k, allowed)
-        return {int(i): float(s) for i, s in zip(idx[0], scores[0], strict=True)}
-
     def _fuse(self, mode: Mode, dense: Floats, bm25: Floats) -> Floats:
         if mode == "dense":
             return dense
@@ -131,12 +125,3 @@ class Retriever:
         weight = self._config.dense_weight
         fused: Floats = weight * dense + (1 - weight) * bm25
         return fused
-
-
-def _top(scores: Floats, k: int) -> list[int]:
-    """Places of the `k` highest positive scores."""
-    k = min(k, len(scores))
-    if k == 0:
-        return []
-    places = np.argpartition(-scores, k - 1)[:k]
-    return [int(place) for place in places if scores[place] > 0]

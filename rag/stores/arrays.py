@@ -1,40 +1,109 @@
-"""Arrays as bytes in numpy's own format, with objects refused both ways."""
+"""Arrays as files in numpy's own format, with objects refused both ways."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
 
-__all__ = ["pack_array", "unpack_array"]
+__all__ = ["Column", "pack_array", "unpack_array"]
+
+# numpy's header of an array without fields is far shorter.
+_HEADER = 4096
 
 
-def pack_array(array: npt.NDArray[Any]) -> bytes:
-    """An array as the bytes of a `.npy` file."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
+def pack_array(array: npt.NDArray[Any]) -> list[Buffer]:
+    """An array as the bytes of a `.npy` file, in parts; the numbers are not copied."""
+    array = np.ascontiguousarray(array)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    return [header.getvalue(), memoryview(array.reshape(-1)).cast("B") if array.size else b""]
 
 
-def unpack_array(data: bytes, what: str, dtype: npt.DTypeLike, ndim: int) -> npt.NDArray[Any]:
+def unpack_array(
+    data: Blob | Buffer, what: str, dtype: npt.DTypeLike | Sequence[npt.DTypeLike], ndim: int
+) -> Column:
     """The inverse of `pack_array`.
 
-    >>> unpack_array(pack_array(np.arange(3)), "the numbers", np.int64, 1).tolist()
+    >>> unpack_array(b"".join(pack_array(np.arange(3))), "the numbers", np.int64, 1).all().tolist()
     [0, 1, 2]
 
     Raises:
         IndexDamaged: bytes that are no such array.
     """
+    blob = Blob.of(data)
+    head = io.BytesIO(bytes(blob.checked(0, min(len(blob), _HEADER))))
     try:
-        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        if np.lib.format.read_magic(head) != (1, 0):
+            raise ValueError("another version of the format")
+        shape, fortran, found = np.lib.format.read_array_header_1_0(head)
+        n = int(np.prod(shape, dtype=object))
+        if fortran or found.hasobject or len(blob) - head.tell() != n * found.itemsize:
+            raise ValueError(f"{len(blob) - head.tell()} bytes for the shape {shape} of {found}")
+        array = np.frombuffer(blob.unchecked, found, n, head.tell() if n else 0).reshape(shape)
+    except (ValueError, EOFError, OSError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{what} can't be read ({error})") from error
-    if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise IndexDamaged(
-            f"{what} are {array.dtype} with {array.ndim} axes; expected {np.dtype(dtype)} with {ndim}"
-        )
-    return array
+    known = [np.dtype(one) for one in (dtype if isinstance(dtype, list | tuple) else [dtype])]
+    if found not in known or len(shape) != ndim:
+        raise IndexDamaged(f"{what} are {found} with {len(shape)} axes; expected {known[0]} with {ndim}")
+    return Column(array, blob, head.tell())
+
+
+class Column:
+    """An array of a file whose bytes are compared with their checksums as they are asked for.
+
+    Args:
+        array: the values; what is mapped must not be used before it is checked.
+        blob: the file; None for an array in memory.
+        offset: of the first value in the file, in bytes.
+    """
+
+    def __init__(self, array: npt.NDArray[Any], blob: Blob | None = None, offset: int = 0) -> None:
+        self._array = array
+        self._blob = blob if blob is not None and blob.is_mapped else None
+        self._offset = offset
+        self._step = int(array.itemsize * np.prod(array.shape[1:], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the array."""
+        return self._array.shape
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it stays in its file."""
+        return self._blob is not None
+
+    def all(self) -> npt.NDArray[Any]:
+        """Everything."""
+        return self.part(0, len(self._array))
+
+    def part(self, start: int, end: int) -> npt.NDArray[Any]:
+        """The values `[start, end)`, not copied."""
+        if self._blob is not None:
+            self._blob.check(self._offset + start * self._step, self._offset + end * self._step)
+        return self._array[start:end]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """The values of some rows, in their order; each from 0 to the length."""
+        if self._blob is not None and len(rows):
+            at = self._offset + rows.astype(np.int64) * self._step
+            self._blob.check_all(at, at + self._step)
+        found: npt.NDArray[Any] = self._array[rows]
+        return found
+
+    def at(self, row: int) -> Any:
+        """One value."""
+        if self._blob is not None:
+            at = self._offset + row * self._step
+            self._blob.check(at, at + self._step)
+        return self._array[row]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from rag.blobs import Blob, Buffer
 from rag.errors import ConfigError, ModelError
 
 __all__ = ["Bools", "Floats", "Ints", "VectorStore", "check_filter"]
@@ -23,17 +25,18 @@ _LENGTH_TOLERANCE = 1e-3
 class VectorStore(ABC):
     """Unit vectors that can be searched by cosine, all of them or a subset.
 
-    The checks live here, once; a kind of store implements the four methods with an underscore.
+    The checks live here, once; a kind of store implements what is abstract.
     """
 
     kind: ClassVar[str]
 
     @classmethod
-    def build(cls, vectors: Floats) -> Self:
+    def build(cls, vectors: Floats, like: VectorStore | None = None) -> Self:
         """Take in the vectors of an index.
 
         Args:
             vectors: float32, (n, dim), finite, rows L2-normalised; n and dim at least 1.
+            like: a store of about these vectors, whose training may be used again.
 
         Raises:
             ModelError: another shape, values that are not finite, or rows of another length.
@@ -48,7 +51,7 @@ class VectorStore(ABC):
                 f"vector {worst} has length {lengths[worst]:.4f}; expected rows of length 1: "
                 "the encoder must L2-normalise what it encodes"
             )
-        return cls._build(np.ascontiguousarray(vectors))
+        return cls._build(np.ascontiguousarray(vectors), like)
 
     def search(self, queries: Floats, k: int, allowed: Bools | None = None) -> tuple[Floats, Ints]:
         """The nearest stored vectors of each query, best first.
@@ -90,6 +93,19 @@ class VectorStore(ABC):
         order = np.lexsort((idx, -scores), axis=1)
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(idx, order, axis=1)
 
+    def cosines(self, query: Floats, rows: Ints) -> Floats:
+        """The cosine of one query with some stored vectors.
+
+        Args:
+            query: float32, (dim,), of length 1.
+            rows: int64, (n,).
+
+        Returns:
+            float32, (n,).
+        """
+        found: Floats = self.vectors(rows) @ query if len(rows) else np.zeros(0, np.float32)
+        return found
+
     @property
     @abstractmethod
     def dim(self) -> int:
@@ -104,21 +120,25 @@ class VectorStore(ABC):
         """The stored vectors, or some rows of them: float32, (n, dim)."""
 
     @abstractmethod
-    def to_bytes(self) -> bytes:
-        """The whole store, for a file of the index."""
+    def to_files(self) -> dict[str, list[Buffer]]:
+        """The whole store, as files of the index by name."""
 
     @classmethod
     @abstractmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """The inverse of `to_bytes`. Only for bytes whose checksum was compared before.
+    def from_files(cls, files: Mapping[str, Blob | Buffer]) -> Self:
+        """The inverse of `to_files`. Only for files whose checksums are compared.
 
         Raises:
-            IndexDamaged: bytes that are no store of this kind.
+            IndexDamaged: files that are no store of this kind.
         """
+
+    def describe(self) -> dict[str, Any]:
+        """Kind and parameters, for the manifest: plain JSON types."""
+        return {"kind": self.kind}
 
     @classmethod
     @abstractmethod
-    def _build(cls, vectors: Floats) -> Self: ...
+    def _build(cls, vectors: Floats, like: VectorStore | None) -> Self: ...
 
     @abstractmethod
     def _search(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
 
+from rag.blobs import Blob, Buffer
+from rag.errors import IndexDamaged
 from rag.stores.arrays import pack_array, unpack_array
 from rag.stores.base import Bools, Floats, Ints, VectorStore
 
 __all__ = ["ExactStore"]
+
+_FILE = "vectors.npy"
 
 
 class ExactStore(VectorStore):
@@ -30,15 +35,17 @@ class ExactStore(VectorStore):
     def vectors(self, rows: Ints | None = None) -> Floats:
         return self._vectors if rows is None else self._vectors[rows]
 
-    def to_bytes(self) -> bytes:
-        return pack_array(self._vectors)
+    def to_files(self) -> dict[str, list[Buffer]]:
+        return {_FILE: pack_array(self._vectors)}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        return cls(unpack_array(data, "the vectors", np.float32, 2))
+    def from_files(cls, files: Mapping[str, Blob | Buffer]) -> Self:
+        if _FILE not in files:
+            raise IndexDamaged(f"{_FILE} is missing")
+        return cls(unpack_array(files[_FILE], "the vectors", np.float32, 2).all())
 
     @classmethod
-    def _build(cls, vectors: Floats) -> Self:
+    def _build(cls, vectors: Floats, like: VectorStore | None) -> Self:
         return cls(vectors)
 
     def _search(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:

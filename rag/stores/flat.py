@@ -1,4 +1,4 @@
-"""Exact search by FAISS: the store for up to some hundred thousand chunks.
+"""Exact search by FAISS: the store for as long as comparing with every vector is fast enough.
 
 FAISS's own file functions are not used: `write_index` reports success for a file that a full
 disk cut short, and `read_index` loads a file with a flipped bit without a word. The store goes
@@ -7,14 +7,18 @@ through bytes instead, whose checksum the index compares before they get here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
+from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
 from rag.stores.base import Bools, Floats, Ints, VectorStore
 
 __all__ = ["FlatStore"]
+
+_FILE = "vectors.faiss"
 
 
 class FlatStore(VectorStore):
@@ -39,14 +43,16 @@ class FlatStore(VectorStore):
             found = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
         return found
 
-    def to_bytes(self) -> bytes:
+    def to_files(self) -> dict[str, list[Buffer]]:
         import faiss
 
-        data: bytes = faiss.serialize_index(self._index).tobytes()
-        return data
+        return {_FILE: [memoryview(faiss.serialize_index(self._index))]}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_files(cls, files: Mapping[str, Blob | Buffer]) -> Self:
+        if _FILE not in files:
+            raise IndexDamaged(f"{_FILE} is missing")
+        data = Blob.of(files[_FILE]).checked()
         import faiss
 
         try:
@@ -58,7 +64,7 @@ class FlatStore(VectorStore):
         return cls(index)
 
     @classmethod
-    def _build(cls, vectors: Floats) -> Self:
+    def _build(cls, vectors: Floats, like: VectorStore | None) -> Self:
         import faiss
 
         index = faiss.IndexFlatIP(vectors.shape[1])

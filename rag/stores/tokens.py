@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["DEFAULT_LANGUAGE", "TermMaker", "words"]
+__all__ = ["DEFAULT_LANGUAGE", "TermMaker", "language_of", "words"]
 
 DEFAULT_LANGUAGE = "en"
 
@@ -223,3 +223,13 @@ def _stop_words(language: str) -> frozenset[str]:
     name = _SNOWBALL.get(language, {"zh": "chinese", "ko": "korean"}.get(language, "")).upper()
     listed = getattr(bm25s.stopwords, f"STOPWORDS_{name}", ()) if name else ()
     return frozenset(word for entry in listed for word in words(entry))
+
+
+def language_of(tag: str | None) -> str:
+    """The part of a language tag that chooses the stemmer.
+
+    >>> language_of("en-GB")
+    'en'
+    """
+    language = (tag or DEFAULT_LANGUAGE).replace("_", "-").split("-")[0].lower()
+    return {"nb": "no", "nn": "no"}.get(language, language)

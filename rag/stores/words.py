@@ -1,101 +1,104 @@
-"""BM25 over the terms of every chunk, built by bm25s (Lù 2024).
+"""BM25 over the terms of every chunk, in Lucene's variant.
 
-The variant is Lucene's: a term t of the question adds to the score of chunk c
+A term t of the question adds to the score of chunk c
 
     ln(1 + (N - n_t + 0.5) / (n_t + 0.5)) * f / (f + k1 * (1 - b + b * len(c) / mean len))
 
 with N chunks, n_t that hold t, f occurrences of t in c, lengths in terms, k1 = 1.5, b = 0.75.
 A term counts once however often the question says it. Scores are raw: 0 for no shared term,
-and comparable between questions, which the decision to answer relies on. bm25s computes every
-addend when the index is built; a question only sums them, so bm25s is not imported to ask.
+and comparable between questions, which the decision to answer relies on. Each addend is rounded to
+float32 as bm25s (Lù 2024) does, and they are summed in the order of the question.
+
+A search takes the rarest terms first. Once those that are left could not bring a new chunk among the
+best, their postings are only looked up for the chunks that still can be (MaxScore: Turtle & Flood 1995),
+so that a frequent word costs little. What is found is the same, to the bit, as with all postings summed.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from rag.errors import ConfigError, IndexDamaged
-from rag.stores.arrays import pack_array, unpack_array
+from rag.blobs import Blob, Buffer
+from rag.errors import ConfigError
 from rag.stores.base import Bools, Floats, Ints, check_filter
+from rag.stores.live import Live
+from rag.stores.postings import K1, B, Postings
 from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker
 
-__all__ = ["K1", "B", "WordStore"]
+__all__ = ["K1", "B", "WordPart", "WordStore"]
 
-K1 = 1.5
-B = 0.75
+# Sums in another order differ in the last places; no chunk is left out for that.
+_SLACK = 1e-5
 
-_FILES = ("words.json", "words.addends.npy", "words.chunks.npy", "words.starts.npy")
+# Halving costs about this many times as much as adding the next posting.
+_LOOKUP_COST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class WordPart:
+    """Postings with what has left of them.
+
+    Attributes:
+        postings: of a part of the index.
+        live: its rows that are left.
+        gone: for numbers of terms how many of their postings are of chunks that have left.
+    """
+
+    postings: Postings
+    live: Live
+    gone: Mapping[int, int] = field(default_factory=dict)
+
+    def frequency(self, term: str) -> int:
+        """How many chunks that are left hold a term."""
+        number = self.postings.terms.find(term)
+        if number < 0:
+            return 0
+        starts = self.postings.starts
+        return int(starts.at(number + 1)) - int(starts.at(number)) - self.gone.get(number, 0)
 
 
 class WordStore:
     """Finds chunks by the words of a question.
 
     Args:
-        terms: makes the terms, the same way for chunks and questions.
-        vocabulary: term to its number.
-        addends: float32, (n_postings,), what each posting adds to a score.
-        chunks: int32, (n_postings,), the chunk of each posting, ascending within a term.
-        starts: int64, (n_terms + 1,), where each term's postings begin.
-        n_chunks: how many chunks there are.
+        parts: of the index, in the order of the chunks.
     """
 
-    def __init__(
-        self,
-        terms: TermMaker,
-        vocabulary: Mapping[str, int],
-        addends: Floats,
-        chunks: npt.NDArray[np.int32],
-        starts: Ints,
-        n_chunks: int,
-    ) -> None:
-        self._terms = terms
-        self._vocabulary = vocabulary
-        self._addends = addends
-        self._chunks = chunks
-        self._starts = starts
-        self._n_chunks = n_chunks
+    def __init__(self, parts: Sequence[WordPart]) -> None:
+        self._parts = tuple(parts)
+        self._n_chunks = sum(len(part.live) for part in parts)
+        n_tokens = sum(_n_tokens(part) for part in parts)
+        self._mean = n_tokens / self._n_chunks if self._n_chunks else 0.0
+        stops = {language: words for part in parts for language, words in part.postings.stop_words.items()}
+        self._terms = TermMaker(dict(sorted(stops.items())) or {DEFAULT_LANGUAGE: frozenset()})
+        longest = max((part.postings.longest for part in parts), default=0)
+        # BM25's k1 * (1 - b + b * len / mean) for each length.
+        self._norms = K1 * ((1 - B) + B * np.arange(longest + 1) / (self._mean or 1.0))
+        self._frequency = lru_cache(maxsize=8192)(self._count)
+        self._scratch = threading.local()
 
     def __len__(self) -> int:
         return self._n_chunks
 
     @classmethod
     def build(cls, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> WordStore:
-        """Take in the texts of all chunks.
+        """Over the texts of all chunks, with their languages; as `Postings.build`."""
+        return cls.of(Postings.build(texts, languages))
 
-        Args:
-            texts: one per chunk.
-            languages: ISO 639-1 of each text, which chooses its stemmer; English where None.
-
-        Raises:
-            ConfigError: the two lists differ in length.
-        """
-        known = [_language(language) for language in languages or [None] * len(texts)]
-        if len(known) != len(texts):
-            raise ConfigError(f"{len(known)} languages for {len(texts)} texts; expected one each")
-        terms = TermMaker.for_languages(known or [DEFAULT_LANGUAGE])
-        vocabulary: dict[str, int] = {}
-        numbered = [
-            [vocabulary.setdefault(term, len(vocabulary)) for term in terms.of_chunk(text, language)]
-            for text, language in zip(texts, known, strict=True)
-        ]
-        if not vocabulary:
-            nothing = np.zeros(0, np.float32)
-            return cls(terms, {}, nothing, nothing.astype(np.int32), np.zeros(1, np.int64), len(texts))
-        import bm25s
-
-        builder = bm25s.BM25(method="lucene", k1=K1, b=B)
-        built = builder.build_index_from_ids(list(range(len(vocabulary))), numbered, show_progress=False)
-        addends = np.asarray(built["data"], np.float32)
-        chunks = np.asarray(built["indices"], np.int32)
-        return cls(terms, vocabulary, addends, chunks, np.asarray(built["indptr"], np.int64), len(texts))
+    @classmethod
+    def of(cls, postings: Postings) -> WordStore:
+        """Over one part that nothing has left."""
+        return cls([WordPart(postings, Live(len(postings)))])
 
     def scores(self, query: str, allowed: Bools | None = None) -> Floats:
-        """The BM25 score of every chunk.
+        """The BM25 score of every chunk; for comparison, since it goes through all postings of the words.
 
         Args:
             query: the question as asked.
@@ -109,15 +112,34 @@ class WordStore:
         """
         if allowed is not None:
             check_filter(allowed, self._n_chunks)
-        totals = np.zeros(self._n_chunks, np.float32)
-        for term in self._terms.of_question(query):
-            number = self._vocabulary.get(term)
-            if number is not None:
-                postings = slice(self._starts[number], self._starts[number + 1])
-                totals[self._chunks[postings]] += self._addends[postings]
+        totals = [np.zeros(0, np.float32)]
+        for part in self._parts:
+            total = np.zeros(part.live.n_rows, np.float32)
+            for number, idf in self._numbered(part, query):
+                rows, addends = self._addends(part.postings, number, idf)
+                total[rows] += addends
+            totals.append(total if part.live.alive is None else total[part.live.alive])
+        found: Floats = np.concatenate(totals)
         if allowed is not None:
-            totals[~allowed] = 0
-        return totals
+            found[~allowed] = 0
+        return found
+
+    def lookup(self, query: str, places: Ints) -> Floats:
+        """The BM25 score of some chunks.
+
+        Args:
+            query: the question as asked.
+            places: int64, (n,), chunks by place.
+
+        Returns:
+            float32, (n,); what `scores` has at these places.
+        """
+        found = np.zeros(len(places), np.float32)
+        for part in self._parts:
+            inside = part.live.holds(places)
+            if inside.any():
+                found[inside] = self._score_rows(part, query, part.live.rows(places[inside]))
+        return found
 
     def search(self, query: str, k: int, allowed: Bools | None = None) -> tuple[Floats, Ints]:
         """The best chunks that share a term with the question, best first, at most `k`.
@@ -131,10 +153,17 @@ class WordStore:
         """
         if k < 1:
             raise ConfigError(f"k is {k}; expected at least 1 result")
-        totals = self.scores(query, allowed)
-        found = np.flatnonzero(totals)
-        best = found[np.argsort(-totals[found], kind="stable")[:k]]
-        return totals[best], best
+        if allowed is not None:
+            check_filter(allowed, self._n_chunks)
+        scores, places = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+        for part in self._parts:
+            rows = self._best_rows(part, query, k, part.live.mask(allowed))
+            scores.append(self._score_rows(part, query, rows))
+            places.append(part.live.places(rows))
+        score, place = np.concatenate(scores), np.concatenate(places)
+        order = np.lexsort((place, -score))[:k]
+        order = order[score[order] > 0]
+        return score[order], place[order]
 
     def coverage(self, query: str, text: str) -> float:
         """Share of the question's words that a text holds, each weighted by its rarity in this corpus.
@@ -160,67 +189,134 @@ class WordStore:
 
     def _word_rarity(self, stems: Sequence[str]) -> float:
         """Of the rarest stem that the corpus holds; a chunk holds the stems of one language only."""
-        known = [stem for stem in stems if stem in self._vocabulary]
+        known = [stem for stem in stems if self._frequency(stem)]
         return max(map(self._rarity, known or stems))
 
     def _rarity(self, term: str) -> float:
         """ln(1 + (N - n + 0.5) / (n + 0.5)), the first factor of BM25."""
-        number = self._vocabulary.get(term)
-        n = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
+        n = self._frequency(term)
         return math.log1p((self._n_chunks - n + 0.5) / (n + 0.5))
 
-    def to_files(self) -> dict[str, bytes]:
-        """The store as files of an index, by name."""
-        about = {
-            "n_chunks": self._n_chunks,
-            "stop_words": {language: sorted(stops) for language, stops in self._terms.stop_words.items()},
-            "terms": list(self._vocabulary),
-        }
-        packed = json.dumps(about, ensure_ascii=False).encode()
-        arrays = (pack_array(array) for array in (self._addends, self._chunks, self._starts))
-        return dict(zip(_FILES, (packed, *arrays), strict=True))
+    def _count(self, term: str) -> int:
+        """How many chunks hold a term."""
+        return sum(part.frequency(term) for part in self._parts)
+
+    def _numbered(self, part: WordPart, query: str) -> list[tuple[int, float]]:
+        """The question's terms that a part holds, by number, each with the first factor of its addends."""
+        found = []
+        for term in self._terms.of_question(query):
+            number = part.postings.terms.find(term)
+            if number >= 0:
+                n = self._frequency(term)
+                idf = math.log(1 + (self._n_chunks - n + 0.5) / (n + 0.5))
+                found.append((number, float(np.float32(idf))))
+        return found
+
+    def _addends(self, postings: Postings, number: int, idf: float) -> tuple[npt.NDArray[np.int32], Floats]:
+        """The chunks of a term and what it adds to their scores."""
+        rows, counts = postings.term_postings(number)
+        return rows, self._factors(postings, rows, counts, idf)
+
+    def _factors(
+        self, postings: Postings, rows: npt.NDArray[np.int32], counts: npt.NDArray[np.uint16], idf: float
+    ) -> Floats:
+        norms = self._norms[postings.lengths.take(rows)]
+        norms += counts
+        np.divide(counts, norms, out=norms)
+        norms *= idf
+        return norms.astype(np.float32)
+
+    def _score_rows(self, part: WordPart, query: str, rows: Ints) -> Floats:
+        totals = np.zeros(len(rows), np.float32)
+        for number, idf in self._numbered(part, query):
+            self._add_found(part.postings, number, idf, rows, totals)
+        return totals
+
+    def _add_found(self, postings: Postings, number: int, idf: float, rows: Ints, totals: Floats) -> None:
+        """Add a term's share to the totals of some rows, by halving."""
+        chunks, counts = postings.term_postings(number)
+        if not len(chunks):
+            return
+        at = np.searchsorted(chunks, rows.astype(chunks.dtype))
+        at[at == len(chunks)] = 0
+        hit = np.flatnonzero(chunks[at] == rows)
+        totals[hit] += self._factors(postings, chunks[at[hit]], counts[at[hit]], idf)
+
+    def _best_rows(self, part: WordPart, query: str, k: int, allowed: Bools | None) -> Ints:
+        """Rows of a part among which its `k` best are; hardly more than those."""
+        growth = max(1.0, self._mean / part.postings.mean) if part.postings.n_tokens else 1.0
+        terms = [
+            (idf * growth * float(part.postings.bounds.at(number)), number, idf)
+            for number, idf in self._numbered(part, query)
+        ]
+        terms.sort(reverse=True)
+        # The most that the terms from each on can add.
+        rest = np.cumsum([most for most, _, _ in terms][::-1])[::-1].tolist()
+        totals = self._zeros(part)
+        rows = np.zeros(0, np.int64)
+        least = 0.0
+        try:
+            for at, (_, number, idf) in enumerate(terms):
+                chunks, counts = part.postings.term_postings(number)
+                if len(rows) >= k:
+                    least = _kth(totals[rows], k) * (1 - _SLACK)
+                    reach = totals[rows] + rest[at] >= least
+                    totals[rows[~reach]] = 0
+                    rows = rows[reach]
+                if rest[at] >= least:
+                    chosen = slice(None) if allowed is None else allowed[chunks]
+                    rows = np.concatenate([rows, self._add(part, chunks[chosen], counts[chosen], idf, totals)])
+                elif len(rows) * _LOOKUP_COST < len(chunks):
+                    found = totals[rows]
+                    self._add_found(part.postings, number, idf, rows, found)
+                    totals[rows] = found
+                else:
+                    chosen = totals[chunks] > 0
+                    self._add(part, chunks[chosen], counts[chosen], idf, totals)
+            return rows[totals[rows] >= _kth(totals[rows], k) * (1 - _SLACK)]
+        finally:
+            totals[rows] = 0
+
+    def _add(
+        self,
+        part: WordPart,
+        chunks: npt.NDArray[np.int32],
+        counts: npt.NDArray[np.uint16],
+        idf: float,
+        totals: Floats,
+    ) -> npt.NDArray[np.int32]:
+        """Add a term to the totals of its chunks; returns those that had none before."""
+        before = totals[chunks]
+        totals[chunks] = before + self._factors(part.postings, chunks, counts, idf)
+        return chunks[before == 0]
+
+    def _zeros(self, part: WordPart) -> Floats:
+        """float32, (n_chunks of the part,), this thread's, all 0; whoever writes into it puts the zeros back."""
+        kept: dict[int, Floats] | None = getattr(self._scratch, "kept", None)
+        if kept is None:
+            kept = self._scratch.kept = {id(one): np.zeros(one.live.n_rows, np.float32) for one in self._parts}
+        return kept[id(part)]
+
+    def to_files(self) -> dict[str, list[Buffer]]:
+        """The files of a store of one part, by name."""
+        (part,) = self._parts
+        return part.postings.to_files()
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes]) -> WordStore:
-        """The inverse of `to_files`. Only for files whose checksums were compared before.
+    def from_files(cls, files: Mapping[str, Blob | Buffer]) -> WordStore:
+        """The inverse of `to_files`.
 
         Raises:
             IndexDamaged: files that are no such store.
         """
-        try:
-            about = json.loads(files[_FILES[0]])
-            stop_words = {language: frozenset(stops) for language, stops in about["stop_words"].items()}
-            vocabulary = {term: number for number, term in enumerate(about["terms"])}
-            n_chunks = int(about["n_chunks"])
-            addends, chunks, starts = (files[name] for name in _FILES[1:])
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise IndexDamaged(f"the words can't be read ({type(error).__name__}: {error})") from error
-        store = cls(
-            TermMaker(stop_words),
-            vocabulary,
-            unpack_array(addends, "the words' addends", np.float32, 1),
-            unpack_array(chunks, "the words' chunks", np.int32, 1),
-            unpack_array(starts, "the words' starts", np.int64, 1),
-            n_chunks,
-        )
-        store._refuse_misfit()
-        return store
-
-    def _refuse_misfit(self) -> None:
-        """Raise where a term's postings would lie outside of the arrays, or a posting's chunk outside of all."""
-        n_postings = len(self._addends)
-        fits = (
-            len(self._starts) == len(self._vocabulary) + 1
-            and len(self._chunks) == n_postings == self._starts[-1]
-            and self._starts[0] == 0
-            and bool((np.diff(self._starts) >= 0).all())
-            and (not n_postings or (self._chunks.min() >= 0 and self._chunks.max() < self._n_chunks))
-        )
-        if not fits:
-            raise IndexDamaged("the words' terms, postings and chunks don't fit together")
+        return cls.of(Postings.from_files(files))
 
 
-def _language(tag: str | None) -> str:
-    """The part of a language tag that chooses the stemmer: "en" of "en-GB"."""
-    language = (tag or DEFAULT_LANGUAGE).replace("_", "-").split("-")[0].lower()
-    return {"nb": "no", "nn": "no"}.get(language, language)
+def _n_tokens(part: WordPart) -> int:
+    dead = part.live.dead
+    return part.postings.n_tokens - (int(part.postings.lengths.take(dead).sum()) if len(dead) else 0)
+
+
+def _kth(values: Floats, k: int) -> float:
+    """The `k`-th largest; 0 where there are fewer."""
+    return float(np.partition(values, len(values) - k)[len(values) - k]) if len(values) >= k else 0.0
