@@ -22,6 +22,7 @@ _CLOSERS = "\"'”’»›)]}」』）】"
 _OPENERS = "\"'“‘«‹([{¿¡「『（【„‚"
 _NESTING = re.compile('[“”"«»„「」『』()\\[\\]（）]')
 _WIDE_ENDS = "。！？｡"
+_WIDE_MARKS = _WIDE_ENDS + "…?!"
 _END_MARKS = "■▪◼◾□▮◆♦∎●"
 _STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
 _END = re.compile(  # looks back so that a run of dots is tried once, not once for each dot
@@ -41,15 +42,26 @@ _STARTERS = frozenset(
     "if as his her their its our my what who how why for to from by with then el la los las en un una "
     "der die das ein eine er sie es wir le les il elle nous".split()
 )
+# Languages that write "the 2nd" as "2.", and words that after such a number do begin a sentence.
+_ORDINALS = frozenset("de da no nb nn fi et cs sk pl hu sl hr sr bs is".split())
+_AFTER_ORDINAL = _STARTERS | frozenset(
+    "am im bei mit nach auch danach dann dort dabei damit dazu dies diese dieser dieses doch jetzt seit ist sind "
+    "hat wer wo wann warum viele det den han hun de ten ta to on ona ale".split()
+)
+_ORDINAL = re.compile(r"\d{1,2}")
+# 「はい」と答えた: what is quoted goes on with who said it. “你好吗？”他问。 too.
+_CITES = re.compile(r"と|って|[^\s，。！？、：]{1,6}(?:问|問|说|說|答|喊|道|表示)[，。]")
 _ZONE = re.compile(r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b")
 # Abbreviations that the library lacks in one language or another; a number or a name follows them.
 _BEFORE_NUMBER = frozenset(
     "no nos nr núm num vol vols p pp pg art arts fig figs sec secs ch chap ed eds op cit ca c approx est "
+    "pág págs str "
     "abs ziff bd s kap par al tel ext jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic".split()
 )
 _BEFORE_NAME = frozenset(
     "mr mrs ms mx dr prof rev fr sr sra srta hon gov lt sgt capt col gen maj cmdr adm rep reps sen sens "
-    "supt det insp st ste mt ft pres amb atty messrs mme mlle m dña dª ud uds vs ing dipl lic arq".split()
+    "supt det insp st ste mt ft pres amb atty messrs mme mlle m dña dª ud uds vs ing dipl lic arq "
+    "hrn sig sigg dott avv".split()
 )
 
 
@@ -68,8 +80,8 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
     shy = _mostly_lower(text, ends)
     spans = []
     start = 0
-    for end in _corrected(text, ends, shy):
-        for cut in (*_missed(text, start, end, shy), end):
+    for end in _corrected(text, ends, shy, language):
+        for cut in (*_missed(text, start, end, shy, language), end):
             inner = _after_marks(text, cut)
             left, right = _trim(text, start, inner)
             if left < right:
@@ -104,7 +116,7 @@ def _proposed(piece: str, language: str) -> list[int]:
     return [int(boundary["end_index"]) for boundary in boundaries]
 
 
-def _corrected(text: str, ends: list[int], shy: bool) -> Iterator[int]:
+def _corrected(text: str, ends: list[int], shy: bool, language: str) -> Iterator[int]:
     """The proposed ends that hold; the text's own end is always the last."""
     start = 0
     for proposed in ends:
@@ -114,7 +126,7 @@ def _corrected(text: str, ends: list[int], shy: bool) -> Iterator[int]:
             end = stray.end()
         elif end < len(text) and text[end - 2 : end - 1].isspace() and text[end - 1] in _OPENERS:
             end -= 1  # the quotation mark that opens the next sentence
-        if start < end < len(text) and not _goes_on(text, start, end, shy):
+        if start < end < len(text) and not _goes_on(text, start, end, shy, language):
             yield end
             start = end
     if start < len(text):
@@ -133,7 +145,7 @@ def _closes(text: str, start: int, end: int, mark: str) -> bool:
     return mark not in "\"'" or text.count(mark, start, end) % 2 == 1
 
 
-def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
+def _goes_on(text: str, start: int, end: int, shy: bool, language: str) -> bool:
     """Whether the sentence that begins at `start` is not over at `end`."""
     before = text[max(start, end - 60) : end].rstrip()
     after = text[end : end + 60].lstrip().lstrip(_OPENERS + " ")
@@ -146,11 +158,17 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
         return True
     if last in "?!" and before[-1] in _CLOSERS and _SPEAKS.match(after):
         return True
+    if last in _WIDE_MARKS and before[-1] in _CLOSERS and _CITES.match(after):
+        return True
+    if language == "es" and after[0] == "—" and after[1:2].islower():  # —¿Vienes? —preguntó Ana.
+        return True
     if not before.endswith("."):
         return False
     word = re.split(rf"[\s’–—-]|[{re.escape(_OPENERS)}]", before)[-1][:-1]
-    if word.lower() in _BEFORE_NUMBER and after[0].isdigit():
+    if (word.lower() in _BEFORE_NUMBER or word.endswith("str")) and after[0].isdigit():
         return True
+    if language in _ORDINALS and _ORDINAL.fullmatch(word) and after[0].isupper():
+        return not _begins(after, _AFTER_ORDINAL)
     if not after[0].isupper():
         return False
     if word.lower() in ("a.m", "p.m", "am", "pm") and _ZONE.match(after):
@@ -162,7 +180,7 @@ def _goes_on(text: str, start: int, end: int, shy: bool) -> bool:
     return len(word) == 1 and word.isupper() and not _starts(after)
 
 
-def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
+def _missed(text: str, start: int, end: int, shy: bool, language: str) -> Iterator[int]:
     """Ends that the library left out: after a word it took for an abbreviation, and within long quotations."""
     long = text.count(" ", start, end) >= _LONG_QUOTE
     nesting = _Nesting(text, start)
@@ -181,7 +199,7 @@ def _missed(text: str, start: int, end: int, shy: bool) -> Iterator[int]:
             continue
         if nesting.depth > 0 and min(text.count(" ", inner_start, at), text.count(" ", at, end)) < _MIN_WORDS:
             continue
-        if _goes_on(text, inner_start, at, shy):
+        if _goes_on(text, inner_start, at, shy, language):
             continue
         yield at
         inner_start = at
@@ -237,8 +255,12 @@ def _uncertain(text: str, start: int, end: re.Match[str], following: str) -> boo
 
 def _starts(after: str) -> bool:
     """Whether the words that follow begin as sentences do and names do not."""
+    return _begins(after, _STARTERS)
+
+
+def _begins(after: str, starters: frozenset[str]) -> bool:
     word = re.match(r"[^\W\d_]+", after)
-    return word is not None and word.group().lower() in _STARTERS
+    return word is not None and word.group().lower() in starters
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

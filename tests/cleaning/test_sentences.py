@@ -33,6 +33,14 @@ def split(text: str, language: str = "en") -> list[str]:
         ("es", ["EE. UU. respondió ayer.", "No dijo nada más."]),
         ("de", ["Das ist z.B. gut.", "Am 3. Oktober war es so weit.", "Dr. Müller kam.", "Dann ging er."]),
         ("fr", ["M. Dupont est venu.", "« Je pars. »", "C’est l’art. 3 du code.", "Il est tard !"]),
+        ("fr", ["Le prix atteint 1 234,50 € env. par mois.", "Les Drs Martin et Petit sont partis.", "Et après ?"]),
+        ("es", ["Según el núm. 12, pág. 4, no hay cambios.", "La inflación fue del 3,5 % en mayo.", "Subió después."]),
+        ("es", ["—¿Vienes? —preguntó Ana.", "—No puedo —respondió él.", "Luego se fue."]),
+        ("de", ["Am 1. Mai, d. h. heute, ruht die Arbeit.", "Der 2. Weltkrieg endete 1945.", "Es kamen 12.",
+                "Danach kam keiner."]),
+        ("de", ["Sie leitet das Institut seit dem 12. März 2019.", "Es liegt in der Hauptstr. 12 in Köln.",
+                "„Das reicht nicht.“", "Im 19. Jahrhundert wuchs die Stadt."]),
+        ("it", ["Il sig. Rossi è arrivato alle 10.", "Ha detto: «Non lo so.»", "L’art. 3 vale."]),
     ],
 )  # fmt: skip
 def test_sentences_of_a_paragraph(language: str, sentences: list[str]) -> None:
@@ -42,6 +50,13 @@ def test_sentences_of_a_paragraph(language: str, sentences: list[str]) -> None:
 def test_chinese_has_no_blanks_between_sentences() -> None:
     sentences = ["他说：“你好。我来了。”", "然后走了。", "今天天气很好！", "你呢？"]
     assert split("".join(sentences), "zh") == sentences
+
+
+def test_a_quotation_goes_on_with_who_said_it_without_blanks_too() -> None:
+    chinese = ["“你好吗？”他问。", "人口为2,170.7万人；面积16410平方公里。", "没有……我们继续。"]
+    assert split("".join(chinese), "zh") == chinese
+    japanese = ["「本当ですか？」と彼は聞いた。", "「はい。」", "富士山の高さは3776.12mです。"]
+    assert split("".join(japanese), "ja") == japanese
 
 
 def test_a_long_quotation_is_split_where_each_part_is_whole() -> None:
