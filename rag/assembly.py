@@ -12,6 +12,7 @@ from rag.chunking import chunk_document
 from rag.cleaning import read_structure
 from rag.config import Config
 from rag.datatypes import Document
+from rag.dates import iso_date
 from rag.encoder import Encoder
 from rag.errors import FileError, ModelError
 from rag.formats import Parsed
@@ -56,6 +57,7 @@ def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furnit
     """Clean a text and split it into sentences; what the file's own metadata says goes before what is recognised."""
     told = Parsed(text) if isinstance(text, str) else text
     found = read_structure(told.text, remove_furniture=remove_furniture, language=told.language)
+    date = told.date or found.date
     return Document(
         doc_id=doc_id,
         text=told.text,
@@ -65,10 +67,11 @@ def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furnit
         sentences=found.sentences,
         sentence_kinds=found.sentence_kinds,
         author=told.author or found.author,
-        date=told.date or found.date,
+        date=date,
         language=found.language,
-        source=told.source,
+        source=told.source or found.source,
         pages=told.pages,
+        date_iso=iso_date(date),
     )
 
 

@@ -84,6 +84,10 @@ def cite(document: Document, span: Span, highlight: Span | None, score: float) -
         page=document.page(span.start),
         sha256=document.sha256,
         score=score,
+        author=document.author,
+        date=document.date,
+        source=document.source,
+        date_iso=document.date_iso,
     )
 
 

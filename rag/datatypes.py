@@ -55,6 +55,7 @@ class Document:
         sentences: whole sentences, each within or across the spans of `prose`.
         sentence_kinds: what each of `sentences` is, in the same order; empty where unknown.
         author, date: as the document states them, where it does.
+        date_iso: the same date in ISO 8601 ("2021-05-03", "2021-05" or "2021"), only where it is certain.
         language: of most of the text, ISO 639-1 ("en"), where known.
         source: where it comes from (a site, a publisher, a mail's sender), where the file says so.
         pages: for paged formats the start of each page in `text`, ascending.
@@ -72,6 +73,7 @@ class Document:
     language: str | None = None
     source: str | None = None
     pages: tuple[int, ...] = ()
+    date_iso: str | None = None
 
     def page(self, place: int) -> int | None:
         """The page that a character is on, from 1; None where the format has no pages.
@@ -118,6 +120,8 @@ class Citation:
         page: 1-based, for paged formats.
         sha256: of the file as indexed.
         score: higher is better.
+        author, date, source: as the document states them, where it does.
+        date_iso: the same date in ISO 8601, where it is certain.
     """
 
     doc_id: str
@@ -129,6 +133,10 @@ class Citation:
     page: int | None
     sha256: str
     score: float
+    author: str | None = None
+    date: str | None = None
+    source: str | None = None
+    date_iso: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -142,6 +150,10 @@ class Citation:
             "page": self.page,
             "sha256": self.sha256,
             "score": self.score,
+            "author": self.author,
+            "date": self.date,
+            "source": self.source,
+            "date_iso": self.date_iso,
         }
 
 

@@ -112,6 +112,7 @@ def encode_document(document: Document) -> bytes:
             "title": document.title,
             "author": document.author,
             "date": document.date,
+            "date_iso": document.date_iso,
             "language": document.language,
             "source": document.source,
             "pages": document.pages,
@@ -138,6 +139,7 @@ def decode_document(record: Any) -> Document:
         language=record["language"],
         source=record.get("source"),
         pages=tuple(record.get("pages", ())),
+        date_iso=record.get("date_iso"),
     )
 
 

@@ -27,7 +27,7 @@ from rag.stores.base import Bools
 __all__ = ["Index", "code_digest", "describe", "pack"]
 
 # Besides `formats/` and `cleaning/`: what decides how a text is cut and which terms it has.
-_PREPARING = ("sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/postings.py")
+_PREPARING = ("dates.py", "sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/postings.py")
 
 Places = npt.NDArray[np.int32]
 

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.cleaning.furniture import classify
+from rag.cleaning.heads import Head, read_head
 from rag.cleaning.language import guess_language
-from rag.cleaning.lines import BYLINE, DATE, TRAILING_CREDIT
+from rag.cleaning.lines import TRAILING_CREDIT
 from rag.cleaning.paragraphs import Paragraph, ends_sentence, read_paragraphs
 from rag.cleaning.search_copy import MappedText, join_search_copies
+from rag.cleaning.stated import Stated, find_stated
 from rag.datatypes import Span
 from rag.sentences import split_sentences
 
 __all__ = ["Block", "Structure", "read_structure"]
 
 _CREDIT_WORD = re.compile(r"photo|image|picture|credit|courtesy|illustration|foto|bild", re.IGNORECASE)
+_WORDED = re.compile(r"[^\r\n]")
 _STRETCH = 1_000_000  # characters
 _MAX_CAPTION = 700
 _ANSWERABLE = frozenset({"prose", "heading", "title", "byline", "date"})
@@ -43,7 +46,7 @@ class Structure:
 
     Attributes:
         title: cleaned text of the title, where there is one.
-        author, date: as written in the document, where recognised.
+        author, date, source: as written in the document, where recognised.
         blocks: every non-blank part of the text, in order, not overlapping.
         prose: where answers may come from (prose, headings, title, byline, date), in order.
         sentences: whole sentences, and headings, title, byline and date each as one; in order, not
@@ -55,6 +58,7 @@ class Structure:
     title: str | None
     author: str | None
     date: str | None
+    source: str | None
     blocks: tuple[Block, ...]
     prose: tuple[Span, ...]
     sentences: tuple[Span, ...]
@@ -74,7 +78,13 @@ def read_structure(text: str, *, remove_furniture: bool = True, language: str | 
         remove_furniture: off keeps everything but markup as prose.
         language: as declared, ISO 639-1; it holds where the text is too short to tell.
     """
-    found = _Found(language or "en")
+    head = read_head(text)
+    found = _Found(language or (head.language if head else None) or "en")
+    if head is not None:
+        found.take_head(head)
+        # The same length, so that every other place stays what it is.
+        blank = _WORDED.sub(" ", head.span.of(text))
+        text = text[: head.span.start] + blank + text[head.span.end :]
     for start, end in _stretches(text):
         found.read(text[start:end] if end - start < len(text) else text, start, remove_furniture)
     return found.structure()
@@ -86,12 +96,22 @@ class _Found:
     def __init__(self, declared: str) -> None:
         self._declared = declared
         self.title: str | None = None
-        self.author: str | None = None
-        self.date: str | None = None
+        self.stated = Stated()
         self.language: str | None = None
         self.blocks: list[Block] = []
         self.prose: list[Span] = []
         self.sentences: list[tuple[Span, str]] = []
+
+    def take_head(self, head: Head) -> None:
+        """Take in the lines that describe the text; they can be quoted, one by one."""
+        self.title = head.title
+        self.stated = Stated(head.author, head.date, head.source)
+        for span, kind in head.lines:
+            if span:
+                self.blocks.append(Block(span, kind, "describes the text"))
+            if span and kind in _ANSWERABLE:
+                self.prose.append(span)
+                self.sentences.append((span, kind))
 
     def read(self, text: str, offset: int, remove_furniture: bool) -> None:
         """Read a stretch that begins at `offset` of the document."""
@@ -102,8 +122,10 @@ class _Found:
                 if paragraph.kind in ("furniture", "caption"):
                     paragraph.kind, paragraph.reason = "prose", f"kept though {paragraph.reason}"
         self.title = self.title or next((p.text for p in paragraphs if p.kind == "title"), None)
-        self.author = self.author or _named(paragraphs, "byline")
-        self.date = self.date or _named(paragraphs, "date")
+        said, found = self.stated, find_stated(paragraphs)
+        self.stated = Stated(
+            said.author or found.author, said.date or found.date, said.source or found.source
+        )
         if self.language is None:
             sample = " ".join(p.text for p in paragraphs[:200] if p.kind == "prose")
             self.language = guess_language(sample, self._declared)
@@ -130,14 +152,16 @@ class _Found:
 
     def structure(self) -> Structure:
         """All of it."""
+        sentences = sorted(self.sentences)  # a head may stand after a title
         return Structure(
             title=self.title,
-            author=self.author,
-            date=self.date,
-            blocks=tuple(self.blocks),
-            prose=tuple(self.prose),
-            sentences=tuple(span for span, _ in self.sentences),
-            sentence_kinds=tuple(kind for _, kind in self.sentences),
+            author=self.stated.author,
+            date=self.stated.date,
+            source=self.stated.source,
+            blocks=tuple(sorted(self.blocks, key=_start)),
+            prose=tuple(sorted(self.prose)),
+            sentences=tuple(span for span, _ in sentences),
+            sentence_kinds=tuple(kind for _, kind in sentences),
             language=self.language or self._declared,
         )
 
@@ -207,17 +231,3 @@ def _sentences(mapped: MappedText, paragraph: Paragraph, language: str) -> list[
         if span:
             spans.append(span)
     return spans
-
-
-def _named(paragraphs: list[Paragraph], kind: str) -> str | None:
-    """The author's name or the date out of the first paragraph of that kind."""
-    pattern = BYLINE if kind == "byline" else DATE
-    for paragraph in paragraphs:
-        if paragraph.kind == kind:
-            match = pattern.match(paragraph.text)
-            if match is not None:
-                groups = match.groupdict()
-                return (
-                    groups.get("name") or groups.get("cjk") or groups.get("date") or paragraph.text
-                ).strip()
-    return None

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "rag"
 # Each stage may import from itself and from what stands before it.
 STAGES = [
     ["_version", "datatypes", "errors"],
-    ["config", "question"],
+    ["config", "question", "dates"],
     [
         "formats",
         "corpus",
