@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("paths", nargs="+", metavar="PATH", help="file or folder")
     index.add_argument("--index", default="index", help=index_help)
     index.add_argument("--keep-furniture", action="store_true", help="index site furniture too")
+    index.add_argument(
+        "--text-column",
+        metavar="NAME",
+        help="column of .csv and field of .jsonl files that holds the text (default: text, body, content ...)",
+    )
     index.set_defaults(run=_index)
 
     ask = commands.add_parser("ask", help="ask one question")
@@ -107,12 +112,14 @@ def _positive(text: str) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
-    from rag.config import ChunkConfig, Config
+    from rag.config import ChunkConfig, Config, FormatConfig
     from rag.encoder import load_encoder
     from rag.index import update_index
     from rag.progress import bar
 
-    config = Config(chunk=ChunkConfig(remove_furniture=not args.keep_furniture))
+    config = Config(
+        chunk=ChunkConfig(remove_furniture=not args.keep_furniture), formats=FormatConfig(args.text_column)
+    )
     with bar("embedding chunks", unit="chunk") as progress:
         report = update_index(
             [Path(path) for path in args.paths],
@@ -125,6 +132,8 @@ def _index(args: argparse.Namespace) -> int:
         print(f"built anew: {report.rebuilt}", file=sys.stderr)
     for name, message in report.failed:
         print(f"not read: {name}: {message}", file=sys.stderr)
+    for name, note in report.notes:
+        print(f"note: {name}: {note}", file=sys.stderr)
     for name, message in report.left_out:
         print(f"left out: {name}: {message}", file=sys.stderr)
     print(
@@ -149,7 +158,8 @@ def _ask(args: argparse.Namespace) -> int:
         return 0 if answer.found else 1
     print(answer.text)
     for citation in answer.citations if answer.found else answer.nearest:
-        place = f"{citation.doc_id} [{citation.start}:{citation.end}]"
+        page = f" page {citation.page}" if citation.page is not None else ""
+        place = f"{citation.doc_id}{page} [{citation.start}:{citation.end}]"
         title = f" “{citation.title}”" if citation.title else ""
         if answer.found and citation is answer.citations[0]:
             print(f"  — {place}{title}  (confidence {answer.confidence:.2f})")

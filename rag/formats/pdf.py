@@ -9,7 +9,7 @@ from rag.errors import FileError, OptionalDependencyError
 from rag.formats.canonical import one_line
 from rag.formats.page_facts import iso_date, language_code
 from rag.formats.parsed import Parsed, ParseOptions
-from rag.formats.pdf_furniture import remove_running
+from rag.formats.pdf_furniture import remove_repeated, remove_running
 from rag.formats.pdf_layout import Page, read_blocks, read_lines
 from rag.formats.pdf_runs import PageRuns, read_runs
 from rag.formats.pdf_text import write_text
@@ -51,6 +51,7 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         notes.append("the file has no end mark and may be truncated: text may be missing")
     if not options.keep_furniture:
         remove_running(pages)
+        remove_repeated(turned)
     text, starts = write_text([read_blocks(a) + read_blocks(b) for a, b in zip(pages, turned, strict=True)])
     if not text.strip():
         raise FileError(f"only page numbers and running heads are text in it; {_OCR}")

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from rag.formats.pdf_layout import Line, Page
 
-__all__ = ["remove_running"]
+__all__ = ["remove_repeated", "remove_running"]
 
 _ZONE = 0.15  # of the page's height, at either end
 _MARGIN = 0.09
@@ -43,6 +43,16 @@ def remove_running(pages: list[Page]) -> int:
         n += len(gone)
         page.lines = [line for line in page.lines if id(line) not in gone]
     return n
+
+
+def remove_repeated(pages: list[Page]) -> None:
+    """Take out lines that stand on page after page, wherever: stamps and watermarks across the text."""
+    on = defaultdict[str, set[int]](set)
+    for number, page in enumerate(pages):
+        for line in page.lines:
+            on[_key(line.text)].add(number)
+    for page in pages:
+        page.lines = [line for line in page.lines if len(on[_key(line.text)]) < _PAGES]
 
 
 def _edge_lines(page: Page) -> list[tuple[Line, bool]]:

@@ -135,7 +135,7 @@ def _collect(text_page: Any, raw: Any) -> tuple[list[tuple[Run, int]], int, int]
             continue
         if run is None or _is_apart(run, x.value, y.value, box, angle):
             end()
-            angle = _right_angle(raw.FPDFText_GetCharAngle(text_page, i))
+            angle = _degrees(raw.FPDFText_GetCharAngle(text_page, i))
             run = Run("", math.inf, -math.inf, 0.0, 0.0, len(found))
         _extend(run, x.value, y.value, box, angle, first=not words)
         words.append(chr(code))
@@ -153,20 +153,17 @@ def _surrogate(code: int, words: list[str]) -> None:
         words.append(chr(code))
 
 
-def _right_angle(radians: float) -> int:
-    """The nearest of 0, 90, 180 and 270 degrees."""
-    return round(math.degrees(radians) / 90) % 4 * 90 if math.isfinite(radians) and radians >= 0 else 0
+def _degrees(radians: float) -> int:
+    """Counted against the clock and in steps of 5; PDFium counts with it and says -1 for unknown."""
+    return round(-math.degrees(radians) / 5) * 5 % 360 if math.isfinite(radians) and radians >= 0 else 0
 
 
 def _turned(x: float, y: float, angle: int) -> tuple[float, float]:
     """Coordinates in which text written at an angle runs from left to right."""
-    if angle == 90:
-        return y, -x
-    if angle == 180:
-        return -x, -y
-    if angle == 270:
-        return -y, x
-    return x, y
+    if angle == 0:
+        return x, y
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return x * cosine + y * sine, y * cosine - x * sine
 
 
 def _edges(box: Any, angle: int) -> tuple[float, float, float, float]:

@@ -144,7 +144,7 @@ def _goes_on(a: _Paragraph, b: _Paragraph, body: float) -> bool:
     if _TERMINAL.search(last.text):
         return False
     if first.text[:1].islower():
-        return len(last.text) >= 15
+        return len(a.lines) > 1 or len(last.text) >= 15
     full = a.right - last.x1 <= 0.12 * (a.right - a.left)
     indented = first.x0 - b.left > 0.8 * first.size and len(b.lines) > 1
     return full and not indented and len(last.text) >= 30 and len(a.lines) + len(b.lines) >= 4

@@ -79,7 +79,7 @@ def bibtex(turns: Sequence[Turn], s: Strings) -> str:
     entries = []
     for citations in _by_document(turns):
         first = citations[0]
-        quotes = "; ".join(f"[{c.start}:{c.end}] {' '.join(c.quote.split())}" for c in citations)
+        quotes = "; ".join(f"[{_place(c)}] {' '.join(c.quote.split())}" for c in citations)
         fields = {
             "title": "{" + _tex(plain(first.title or first.doc_id)) + "}",
             "howpublished": "{" + _tex(plain(first.doc_id)) + "}",
@@ -100,7 +100,7 @@ def csl(turns: Sequence[Turn], s: Strings) -> str:
             "title": citations[0].title or citations[0].doc_id,
             "archive_location": citations[0].doc_id,
             "note": "sha256 " + citations[0].sha256,
-            "annote": "; ".join(f"[{c.start}:{c.end}] {c.quote}" for c in citations),
+            "annote": "; ".join(f"[{_place(c)}] {c.quote}" for c in citations),
         }
         for citations in _by_document(turns)
     ]
@@ -123,6 +123,11 @@ def _by_document(turns: Sequence[Turn]) -> list[list[Citation]]:
             place = grouped.setdefault((citation.doc_id, citation.sha256), {})
             place.setdefault((citation.start, citation.end), citation)
     return [[places[key] for key in sorted(places)] for places in grouped.values()]
+
+
+def _place(citation: Citation) -> str:
+    page = f"page {citation.page}, " if citation.page is not None else ""
+    return f"{page}{citation.start}:{citation.end}"
 
 
 def _key(citation: Citation) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rag.errors import FileError, RagError
+from rag.errors import FileError, IndexMismatch, IndexMissing, RagError
 from rag.web.markup import plain
 from rag.web.options import LIMITS
 from rag.web.service import PipelineLike, Service, report
@@ -71,10 +71,13 @@ def rebuild(documents: Path, index: Path, progress: Progress) -> tuple[PipelineL
     """Mirror a folder into an index and open it: what `rag index` does."""
     from rag.config import Config
     from rag.encoder import load_encoder
-    from rag.index import update_index
+    from rag.index import Index, update_index
     from rag.pipeline import Pipeline
 
-    config = Config()
+    try:
+        config = Index.load(index).config  # as the index that was copied: its column of text, its furniture
+    except (IndexMissing, IndexMismatch):
+        config = Config()
     encoder = load_encoder(config.encoder)
     done = update_index([documents], index, config=config, encoder=encoder, progress=progress)
     return Pipeline.load(index, config=config), done.failed

@@ -141,6 +141,7 @@ def _cut(
         "start": start,
         "end": end,
         "line": text.count("\n", 0, start) + 1,
+        "page": document.page(start),
         "first": first,
         "last": last,
         "length": len(text),

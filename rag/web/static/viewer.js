@@ -48,9 +48,10 @@ async function open(request, button, focus) {
   }
   shown = { doc: r.doc, sha: request.sha, button };
   const title = $('.sv-title'); title.replaceChildren(text(r.title)); title.title = r.doc;
+  const spot = r.page ? fill(words.page, { n: number(r.page) }) : fill(words.line, { n: number(r.line) });
   $('.sv-place').textContent = r.start === r.end
-    ? fill(words.line, { n: number(r.line) })
-    : fill(words.line, { n: number(r.line) }) + ' · ' + fill(words.characters, { start: number(r.start), end: number(r.end) }) + ' ' + fill(words.of_document, { n: number(r.length) });
+    ? spot
+    : spot + ' · ' + fill(words.characters, { start: number(r.start), end: number(r.end) }) + ' ' + fill(words.of_document, { n: number(r.length) });
   note.hidden = !r.note; note.textContent = r.note || '';
   const parts = [];
   if (r.first > 0) parts.push(more(words.earlier, Math.max(0, r.first)));
