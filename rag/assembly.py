@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.checkpoint import Checkpoint
 from rag.chunking import chunk_document
@@ -15,8 +16,10 @@ from rag.datatypes import Document
 from rag.dates import iso_date
 from rag.encoder import Encoder
 from rag.errors import FileError, ModelError
+from rag.facts import encode_facts
 from rag.formats import Parsed
 from rag.records import encode_chunk, encode_document
+from rag.sketches import sketch_texts
 from rag.stores import VectorStore
 from rag.stores.base import Floats
 
@@ -37,6 +40,8 @@ class Part:
         doc_id: the document's.
         sha256: of its file.
         document: its record.
+        facts: what filters ask of it.
+        sketch: uint32, (64,), what near-duplicates are found by.
         chunks: its chunks' records.
         texts: its chunks' texts.
         language: of the document, for the stemmer.
@@ -47,6 +52,8 @@ class Part:
     doc_id: str
     sha256: str
     document: bytes
+    facts: bytes
+    sketch: npt.NDArray[np.uint32]
     chunks: list[bytes]
     texts: list[str]
     language: str | None
@@ -104,6 +111,8 @@ def read_part(
         doc_id=doc_id,
         sha256=sha256,
         document=encode_document(document),
+        facts=encode_facts(document),
+        sketch=sketch_texts(chunk.text for chunk in chunks),
         chunks=[encode_chunk(chunk) for chunk in chunks],
         texts=[chunk.text for chunk in chunks],
         language=document.language,

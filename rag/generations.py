@@ -10,7 +10,8 @@
 A generation is written under `tmp-`, forced to disk, renamed, and only then named by CURRENT, so
 that killed at any moment the last good one still answers. Files that stay the same are hard links.
 Every byte's checksum is compared before it is used: of small files when the index is opened, of large
-ones block by block (`rag.blobs`), whose checksums lie beside them in `NAME.sums`. Locks don't work reliably on network file systems: not supported.
+ones block by block (`rag.blobs`), whose checksums lie beside them in `NAME.sums`. Locks don't work
+reliably on network file systems: not supported.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from rag.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, Ind
 __all__ = ["FORMAT", "Generation", "Kept", "read_generation", "rebuild_command", "writing"]
 
 # Raised whenever older versions of this package can't read what this one writes.
-FORMAT = "insources index 2"
+FORMAT = "insources index 3"
 
 _CURRENT = "CURRENT"
 _LOCK = "insources.lock"
@@ -157,7 +158,13 @@ class Writer:
                 os.link(source, place / file)
             except OSError as error:
                 # File systems without hard links, and those that have too many.
-                if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+                if error.errno not in (
+                    errno.EPERM,
+                    errno.EMLINK,
+                    errno.ENOTSUP,
+                    errno.EOPNOTSUPP,
+                    errno.ENOSYS,
+                ):
                     raise
                 _write_new(place / file, source.read_bytes())
 
@@ -194,7 +201,11 @@ def writing(root: Path) -> Iterator[Writer]:
     finally:
         # A first run that came to nothing leaves nothing; the lock is still held here.
         with suppress(OSError):
-            if not (root / _CURRENT).exists() and not _folders(root) and not (root / CHECKPOINT_NAME).exists():
+            if (
+                not (root / _CURRENT).exists()
+                and not _folders(root)
+                and not (root / CHECKPOINT_NAME).exists()
+            ):
                 (root / _LOCK).unlink()
                 if made:
                     root.rmdir()
@@ -266,7 +277,9 @@ def _read(root: Path, name: str, digest: str) -> Generation:
     try:
         about = json.loads(manifest)
         found = about["format"]
-        listed = {str(file): (int(size), str(sha), *more) for file, (size, sha, *more) in about["files"].items()}
+        listed = {
+            str(file): (int(size), str(sha), *more) for file, (size, sha, *more) in about["files"].items()
+        }
         if any(os.path.basename(file) != file for file in listed):
             raise ValueError("a file outside of the generation")
         if any(len(entry) > 2 and entry[2:] != (BLOCK,) for entry in listed.values()):

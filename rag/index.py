@@ -94,7 +94,13 @@ def update_index(
         old = _open_old(root, config, encoder, report)
         fresh = _read_all(found.files, old, config, encoder, report)
         segments = list(old.segments) if old else []
-        if old is None or old.prepared_by != code_digest() or report.added or report.changed or report.removed:
+        if (
+            old is None
+            or old.prepared_by != code_digest()
+            or report.added
+            or report.changed
+            or report.removed
+        ):
             checkpoint = Checkpoint(root, encoder.encoder_id, encoder.dim)
             try:
                 segments = _revise(segments, fresh, old, encoder, config, report, progress, checkpoint)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.datatypes import Chunk, Document
+from rag.facts import Facts
 from rag.segments import Segment
 from rag.stores import VectorStore, WordStore
 from rag.stores.parts import PartedStore
@@ -60,6 +62,24 @@ class Documents(Mapping[str, Document]):
             return range(0)
         start = int(segment.live_chunks(before).places(np.array([first]))[0])
         return range(start, start + last - first)
+
+    @cached_property
+    def facts(self) -> list[Facts]:
+        """What filters ask of each document, in order; read once."""
+        return [
+            segment.facts[place]
+            for segment, live in zip(self._segments, self._live, strict=True)
+            for place in range(len(segment.facts))
+            if live.alive is None or live.alive[place]
+        ]
+
+    def sketches(self) -> npt.NDArray[np.uint32]:
+        """uint32, (n_documents, 64), in order."""
+        held = [
+            segment.sketches.all() if live.alive is None else segment.sketches.all()[live.alive]
+            for segment, live in zip(self._segments, self._live, strict=True)
+        ]
+        return np.concatenate(held)
 
     def __getitem__(self, doc_id: str) -> Document:
         which, place = self._found(doc_id)
@@ -115,9 +135,10 @@ class Chunks(Sequence[Chunk]):
 
     def __iter__(self) -> Iterator[Chunk]:
         for segment, live in zip(self._segments, self._live, strict=True):
-            for row, chunk in enumerate(segment.chunks):
-                if live.alive is None or live.alive[row]:
-                    yield chunk
+            if live.alive is None:
+                yield from segment.chunks
+            else:
+                yield from (segment.chunks[row] for row in np.flatnonzero(live.alive).tolist())
 
 
 def join_vectors(segments: Sequence[Segment]) -> VectorStore:
@@ -125,7 +146,9 @@ def join_vectors(segments: Sequence[Segment]) -> VectorStore:
     if len(segments) == 1 and not len(segments[0].left):
         return segments[0].vectors
     offsets = _offsets(segments)
-    return PartedStore([(s.vectors, s.live_chunks(offset)) for s, offset in zip(segments, offsets, strict=True)])
+    return PartedStore(
+        [(s.vectors, s.live_chunks(offset)) for s, offset in zip(segments, offsets, strict=True)]
+    )
 
 
 def join_words(segments: Sequence[Segment]) -> WordStore:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.blobs import Blob, Buffer
 from rag.datatypes import Chunk, Document, Span
@@ -58,6 +59,15 @@ class Lines(Sequence[T]):
         # JSON escapes line ends inside strings, so this byte only ever ends a record.
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A) + 1
         return cls(data, Column(ends.astype(np.int64)), decode)
+
+    def without(self, idx: npt.NDArray[np.int64], decode: Callable[[Any], T]) -> Lines[T]:
+        """The same with some lines emptied, which must not be asked for any more."""
+        runs: list[Buffer] = []
+        first = 0
+        for place in idx.tolist():
+            runs += [self.run(first, place), b"null\n"]
+            first = place + 1
+        return Lines.join([*runs, self.run(first, len(self))], decode)
 
     @property
     def data(self) -> memoryview:

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.blobs import Blob, Buffer
 from rag.datatypes import Chunk, Document
 from rag.errors import IndexDamaged
+from rag.facts import Facts, decode_facts
 from rag.records import Lines, decode_chunk, decode_document
+from rag.sketches import SKETCH_SIZE
 from rag.stores import IvfStore, VectorStore, kind_for, vector_store
 from rag.stores.arrays import Column, pack_array, unpack_array
 from rag.stores.base import Floats, Ints
@@ -52,6 +55,10 @@ class SegmentPart(Protocol):
     @property
     def document(self) -> bytes: ...
     @property
+    def facts(self) -> bytes: ...
+    @property
+    def sketch(self) -> npt.NDArray[np.uint32]: ...
+    @property
     def chunks(self) -> list[bytes]: ...
     @property
     def texts(self) -> list[str]: ...
@@ -67,6 +74,8 @@ class Segment:
         name: such as `s000001`; its files begin with it.
         doc_ids: sorted.
         digests: uint8, (n_documents, 32), the sha256 of each file.
+        facts: what filters ask of each document.
+        sketches: uint32, (n_documents, 64), what near-duplicates are found by.
         documents: in the order of `doc_ids`.
         chunks: of the first document, of the second ...
         firsts: int64, (n_documents + 1,), where the chunks of each document begin.
@@ -80,6 +89,8 @@ class Segment:
     name: str
     doc_ids: Names
     digests: Column
+    facts: Lines[Facts]
+    sketches: Column
     documents: Lines[Document]
     chunks: Lines[Chunk]
     firsts: Column
@@ -114,17 +125,22 @@ class Segment:
     def to_files(self) -> dict[str, list[Buffer]]:
         """The files of the segment that never change, by name."""
         files: dict[str, list[Buffer]] = {
-            "documents.jsonl": [self.documents.data],
-            "documents.ends.npy": pack_array(self.documents.ends.all()),
             "documents.sha256.npy": pack_array(self.digests.all()),
+            "documents.sketches.npy": pack_array(self.sketches.all()),
             **self.doc_ids.to_files("doc_ids"),
-            "chunks.jsonl": [self.chunks.data],
-            "chunks.ends.npy": pack_array(self.chunks.ends.all()),
             "chunks.firsts.npy": pack_array(self.firsts.all()),
             **self.vectors.to_files(),
             **self.postings.to_files(),
         }
-        return {f"{self.name}.{name}": data for name, data in files.items()}
+        return {**{f"{self.name}.{name}": data for name, data in files.items()}, **self.record_files()}
+
+    def record_files(self) -> dict[str, list[Buffer]]:
+        """Those of them that hold texts and what is said of them, by name."""
+        files: dict[str, list[Buffer]] = {}
+        for name, lines in zip(_RECORDS, (self.documents, self.chunks, self.facts), strict=True):
+            files[f"{self.name}.{name}.jsonl"] = [lines.data]
+            files[f"{self.name}.{name}.ends.npy"] = pack_array(lines.ends.all())
+        return files
 
     def left_files(self) -> dict[str, list[Buffer]]:
         """What says which documents have left; none where all are there."""
@@ -144,6 +160,7 @@ class Segment:
 
 
 _LEFT = "left.json"
+_RECORDS = ("documents", "chunks", "facts")
 
 
 def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind: str = "auto") -> Segment:
@@ -164,6 +181,8 @@ def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind
         name=name,
         doc_ids=Names.build([part.doc_id for part in parts]),
         digests=Column(_digests([part.sha256 for part in parts])),
+        facts=Lines.join((part.facts for part in parts), decode_facts),
+        sketches=Column(np.stack([part.sketch for part in parts])),
         documents=Lines.join((part.document for part in parts), decode_document),
         chunks=Lines.join((line for part in parts for line in part.chunks), decode_chunk),
         firsts=Column(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)),
@@ -172,7 +191,9 @@ def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind
     )
 
 
-def read_segment(about: Mapping[str, Any], files: Mapping[str, Blob | Buffer], kept: Mapping[str, Any]) -> Segment:
+def read_segment(
+    about: Mapping[str, Any], files: Mapping[str, Blob | Buffer], kept: Mapping[str, Any]
+) -> Segment:
     """The segment that `describe` speaks of.
 
     Args:
@@ -185,7 +206,9 @@ def read_segment(about: Mapping[str, Any], files: Mapping[str, Blob | Buffer], k
         KeyError, TypeError, ValueError: an entry or a file that is none.
     """
     name = str(about["name"])
-    own = {file.removeprefix(f"{name}."): Blob.of(files[file]) for file in files if file.startswith(f"{name}.")}
+    own = {
+        file.removeprefix(f"{name}."): Blob.of(files[file]) for file in files if file.startswith(f"{name}.")
+    }
     documents = _lines(own, "documents", decode_document)
     chunks = _lines(own, "chunks", decode_chunk)
     left, gone = np.zeros(0, np.int64), {}
@@ -197,6 +220,8 @@ def read_segment(about: Mapping[str, Any], files: Mapping[str, Blob | Buffer], k
         name=name,
         doc_ids=Names.from_files(own, "doc_ids"),
         digests=unpack_array(own["documents.sha256.npy"], "the files' checksums", np.uint8, 2),
+        facts=_lines(own, "facts", decode_facts),
+        sketches=unpack_array(own["documents.sketches.npy"], "the documents' sketches", np.uint32, 2),
         documents=documents,
         chunks=chunks,
         firsts=unpack_array(own["chunks.firsts.npy"], "the documents' first chunks", np.int64, 1),
@@ -204,14 +229,16 @@ def read_segment(about: Mapping[str, Any], files: Mapping[str, Blob | Buffer], k
         postings=Postings.from_files(own),
         left=left,
         gone=gone,
-        kept={file: kept[file] for file in files if file.startswith(f"{name}.") and file != f"{name}.{_LEFT}"},
+        kept={
+            file: kept[file] for file in files if file.startswith(f"{name}.") and file != f"{name}.{_LEFT}"
+        },
     )
     _refuse_misfit(found)
     return found
 
 
 def without(segment: Segment, documents: Ints) -> Segment:
-    """A segment that more documents have left; only their own texts are cut into words.
+    """A segment that more documents have left, and their texts with them; nothing else is cut into words.
 
     Args:
         segment: it stays as it is.
@@ -227,7 +254,17 @@ def without(segment: Segment, documents: Ints) -> Segment:
             for term in set(maker.of_chunk(segment.chunks[row].text, language)):
                 number = segment.postings.terms.find(term)
                 gone[number] = gone.get(number, 0) + 1
-    return replace(segment, left=np.union1d(segment.left, documents), gone=dict(sorted(gone.items())))
+    rows = segment.rows_of(documents)
+    erased = {f"{segment.name}.{name}.{end}" for name in _RECORDS for end in ("jsonl", "ends.npy")}
+    return replace(
+        segment,
+        documents=segment.documents.without(documents, decode_document),
+        facts=segment.facts.without(documents, decode_facts),
+        chunks=segment.chunks.without(rows, decode_chunk),
+        left=np.union1d(segment.left, documents),
+        gone=dict(sorted(gone.items())),
+        kept={name: kept for name, kept in segment.kept.items() if name not in erased},
+    )
 
 
 def settle(segments: Sequence[Segment], kind: str = "auto") -> list[Segment]:
@@ -278,11 +315,14 @@ def _merge(name: str, segments: Sequence[Segment], kind: str) -> Segment:
         vectors[to[rows]] = segment.vectors.vectors(rows)
     runs = list(_runs([(which, place) for _, which, place in order]))
     digests = [segment.digests.all() for segment in segments]
+    sketches = [segment.sketches.all() for segment in segments]
     trained = [segment.vectors for segment in segments if isinstance(segment.vectors, IvfStore)]
     return Segment(
         name=name,
         doc_ids=Names.build([doc_id for doc_id, _, _ in order]),
         digests=Column(np.concatenate([digests[which][first:last] for which, first, last in runs])),
+        facts=Lines.join((segments[which].facts.run(first, last) for which, first, last in runs), decode_facts),
+        sketches=Column(np.concatenate([sketches[which][first:last] for which, first, last in runs])),
         documents=Lines.join(
             (segments[which].documents.run(first, last) for which, first, last in runs), decode_document
         ),
@@ -330,10 +370,18 @@ def _refuse_misfit(segment: Segment) -> None:
     for what, size in sizes.items():
         if size != n:
             raise IndexDamaged(f"{segment.name}: {size} {what} for {n} chunks; expected one each")
-    sizes = {"names": len(segment.doc_ids), "checksums": len(segment.digests), "ends": len(segment.firsts) - 1}
+    sizes = {
+        "names": len(segment.doc_ids),
+        "checksums": len(segment.digests),
+        "facts": len(segment.facts),
+        "sketches": len(segment.sketches),
+        "ends": len(segment.firsts) - 1,
+    }
     for what, size in sizes.items():
         if size != n_documents:
-            raise IndexDamaged(f"{segment.name}: {n_documents} documents with {size} {what}; expected one each")
+            raise IndexDamaged(
+                f"{segment.name}: {n_documents} documents with {size} {what}; expected one each"
+            )
     firsts = segment.firsts.all()
     if firsts[0] != 0 or firsts[-1] != n or not (np.diff(firsts) >= 0).all():
         raise IndexDamaged(f"{segment.name}: the chunks are not in the order of the documents")
@@ -342,3 +390,5 @@ def _refuse_misfit(segment: Segment) -> None:
         raise IndexDamaged(f"{segment.name}: documents have left that it never held")
     if segment.digests.shape[1] != 32:
         raise IndexDamaged(f"{segment.name}: checksums of {segment.digests.shape[1]} bytes; expected 32")
+    if segment.sketches.shape[1] != SKETCH_SIZE:
+        raise IndexDamaged(f"{segment.name}: sketches of {segment.sketches.shape[1]}; expected {SKETCH_SIZE}")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag._version import __version__
-from rag.assembly import encode_parts, read_part
+from rag.assembly import Part, Progress, encode_parts, read_part
 from rag.config import Config
 from rag.encoder import Encoder
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, SourceError
@@ -27,7 +27,14 @@ from rag.stores.base import Bools
 __all__ = ["Index", "code_digest", "describe", "pack"]
 
 # Besides `formats/` and `cleaning/`: what decides how a text is cut and which terms it has.
-_PREPARING = ("dates.py", "sentences.py", "chunking.py", "records.py", "stores/tokens.py", "stores/postings.py")
+_PREPARING = (
+    "dates.py",
+    "sentences.py",
+    "chunking.py",
+    "records.py", "sketches.py", "facts.py",
+    "stores/tokens.py",
+    "stores/postings.py",
+)
 
 Places = npt.NDArray[np.int32]
 
@@ -95,7 +102,22 @@ class Index:
             read_part(doc_id, text, hashlib.sha256(_utf8(doc_id, text)).hexdigest(), config, encoder)
             for doc_id, text in sorted(texts.items())
         ]
-        segment = build_segment("s000001", parts, encode_parts(parts, encoder), config.index.kind)
+        return cls.of_parts(parts, config=config, encoder=encoder)
+
+    @classmethod
+    def of_parts(
+        cls, parts: Sequence[Part], *, config: Config, encoder: Encoder, progress: Progress | None = None
+    ) -> Index:
+        """An index in memory, of documents that are cut already.
+
+        Args:
+            parts: at least one, by doc_id.
+            config: how vectors are kept.
+            encoder: makes them.
+            progress: told (n_done, n_total) chunks after each encoded batch.
+        """
+        vectors = encode_parts(parts, encoder, None, progress)
+        segment = build_segment("s000001", parts, vectors, config.index.kind)
         return _joined(
             [segment],
             path=None,
@@ -168,7 +190,9 @@ def pack(segments: Sequence[Segment]) -> dict[str, Any]:
     return files
 
 
-def describe(segments: Sequence[Segment], config: Config, encoder_id: str, roots: Sequence[str]) -> dict[str, Any]:
+def describe(
+    segments: Sequence[Segment], config: Config, encoder_id: str, roots: Sequence[str]
+) -> dict[str, Any]:
     """What the manifest says of a generation besides its files."""
     return {
         "made_by": f"insources {__version__}",
@@ -227,6 +251,7 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
         ) from error
     except IndexDamaged as error:
         raise IndexDamaged(f"index {str(root)!r}: {error}; {again}") from error
+
 
 def _utf8(doc_id: str, text: str) -> bytes:
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rag.asking import open_pipeline
-from rag.assembly import Part, Progress, assemble
+from rag.assembly import Part, Progress
 from rag.config import Config
 from rag.corpus import find_files, read_file
 from rag.datatypes import Chunk, Document, Span
@@ -198,16 +197,8 @@ def ranking_retriever(
         progress: told (n_done, n_total) documents encoded.
     """
     parts = [_whole(doc_id, text) for doc_id, text in sorted(data.corpus.items()) if text.strip()]
-    made = assemble(parts, encoder, None, progress)
-    # Index.from_texts would cut the documents; all that is not their content is the same.
-    index = replace(
-        Index.from_texts({"any": "Some text."}, config=config, encoder=encoder),
-        documents=made.documents,
-        chunks=made.chunks,
-        vectors=made.vectors,
-        words=made.words,
-        chunk_documents=made.chunk_documents,
-    )
+    # Index.from_texts would cut the documents.
+    index = Index.of_parts(parts, config=config, encoder=encoder, progress=progress)
     return Retriever(index, encoder.plain, config.retrieve)
 
 
@@ -216,4 +207,4 @@ def _whole(doc_id: str, text: str) -> Part:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     document = Document(doc_id, text, sha256, prose=(span,), sentences=(span,))
     chunk = Chunk(doc_id, doc_id, 0, 1, span, text, ((0, 0),))
-    return Part(doc_id, encode_document(document), [encode_chunk(chunk)], [text], None, [-1])
+    return Part(doc_id, sha256, encode_document(document), [encode_chunk(chunk)], [text], None, [-1])

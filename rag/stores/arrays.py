@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +14,18 @@ import numpy.typing as npt
 from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
 
-__all__ = ["Column", "pack_array", "unpack_array"]
+__all__ = ["Column", "as_buffer", "pack_array", "unpack_array"]
 
 # numpy's header of an array without fields is far shorter.
-_HEADER = 4096
+_LONGEST_HEADER = 4096
+
+# What numpy writes; read by a pattern since its own reader evaluates it, which is not safe in threads
+# with CPython 3.11 ("AST constructor recursion depth mismatch").
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<size>..)"
+    rb"\{'descr': '(?P<dtype>[<|]\w\d)', 'fortran_order': False, 'shape': \((?P<shape>[\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
 
 
 def pack_array(array: npt.NDArray[Any]) -> list[Buffer]:
@@ -23,11 +33,17 @@ def pack_array(array: npt.NDArray[Any]) -> list[Buffer]:
     array = np.ascontiguousarray(array)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return [header.getvalue(), memoryview(array.reshape(-1)).cast("B") if array.size else b""]
+    return [header.getvalue(), as_buffer(array) if array.size else b""]
+
+
+def as_buffer(array: npt.NDArray[Any]) -> memoryview:
+    """The bytes of an array, not copied."""
+    flat: Any = np.ascontiguousarray(array).reshape(-1)
+    return memoryview(flat).cast("B")
 
 
 def unpack_array(
-    data: Blob | Buffer, what: str, dtype: npt.DTypeLike | Sequence[npt.DTypeLike], ndim: int
+    data: Blob | Buffer, what: str, dtype: type[np.generic] | Sequence[type[np.generic]], ndim: int
 ) -> Column:
     """The inverse of `pack_array`.
 
@@ -38,21 +54,23 @@ def unpack_array(
         IndexDamaged: bytes that are no such array.
     """
     blob = Blob.of(data)
-    head = io.BytesIO(bytes(blob.checked(0, min(len(blob), _HEADER))))
+    head = bytes(blob.checked(0, min(len(blob), _LONGEST_HEADER)))
+    match = _HEADER.match(head)
+    if match is None or match.end() != 10 + int.from_bytes(match["size"], "little"):
+        raise IndexDamaged(f"{what} can't be read: no array of numpy's begins with {head[:80]!r}")
     try:
-        if np.lib.format.read_magic(head) != (1, 0):
-            raise ValueError("another version of the format")
-        shape, fortran, found = np.lib.format.read_array_header_1_0(head)
-        n = int(np.prod(shape, dtype=object))
-        if fortran or found.hasobject or len(blob) - head.tell() != n * found.itemsize:
-            raise ValueError(f"{len(blob) - head.tell()} bytes for the shape {shape} of {found}")
-        array = np.frombuffer(blob.unchecked, found, n, head.tell() if n else 0).reshape(shape)
-    except (ValueError, EOFError, OSError, TypeError, AttributeError) as error:
+        found = np.dtype(match["dtype"].decode())
+        shape = tuple(int(size) for size in match["shape"].split(b",") if size.strip())
+        n = math.prod(shape)
+        if len(blob) - match.end() != n * found.itemsize:
+            raise ValueError(f"{len(blob) - match.end()} bytes for the shape {shape} of {found}")
+        array = np.frombuffer(blob.unchecked, found, n, match.end() if n else 0).reshape(shape)
+    except (ValueError, TypeError) as error:
         raise IndexDamaged(f"{what} can't be read ({error})") from error
-    known = [np.dtype(one) for one in (dtype if isinstance(dtype, list | tuple) else [dtype])]
+    known = [np.dtype(one) for one in ([dtype] if isinstance(dtype, type) else dtype)]
     if found not in known or len(shape) != ndim:
         raise IndexDamaged(f"{what} are {found} with {len(shape)} axes; expected {known[0]} with {ndim}")
-    return Column(array, blob, head.tell())
+    return Column(array, blob, match.end())
 
 
 class Column:
@@ -93,7 +111,7 @@ class Column:
             self._blob.check(self._offset + start * self._step, self._offset + end * self._step)
         return self._array[start:end]
 
-    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    def take(self, rows: npt.NDArray[np.signedinteger[Any]]) -> npt.NDArray[Any]:
         """The values of some rows, in their order; each from 0 to the length."""
         if self._blob is not None and len(rows):
             at = self._offset + rows.astype(np.int64) * self._step

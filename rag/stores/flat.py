@@ -14,6 +14,7 @@ import numpy as np
 
 from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
+from rag.stores.arrays import as_buffer
 from rag.stores.base import Bools, Floats, Ints, VectorStore
 
 __all__ = ["FlatStore"]
@@ -46,7 +47,7 @@ class FlatStore(VectorStore):
     def to_files(self) -> dict[str, list[Buffer]]:
         import faiss
 
-        return {_FILE: [memoryview(faiss.serialize_index(self._index))]}
+        return {_FILE: [as_buffer(faiss.serialize_index(self._index))]}
 
     @classmethod
     def from_files(cls, files: Mapping[str, Blob | Buffer]) -> Self:

@@ -20,7 +20,7 @@ import numpy as np
 
 from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
-from rag.stores.arrays import Column, pack_array, unpack_array
+from rag.stores.arrays import Column, as_buffer, pack_array, unpack_array
 from rag.stores.base import Bools, Floats, Ints, VectorStore
 
 __all__ = ["IvfStore"]
@@ -39,7 +39,7 @@ _SAMPLE = 48
 _ROUNDS = 8
 _STEP = 1 << 15
 
-_FILES = {
+_FILES: dict[str, tuple[str, type[np.generic], int]] = {
     "vectors": ("vectors.npy", np.float32, 2),
     "centres": ("vectors.centres.npy", np.float32, 2),
     "sizes": ("vectors.sizes.npy", np.int64, 1),
@@ -103,7 +103,9 @@ class IvfStore(VectorStore):
 
     def to_files(self) -> dict[str, list[Buffer]]:
         arrays = (self._vectors.all(), self._centres, self._sizes, self._scales)
-        packed = {name: pack_array(array) for (name, _, _), array in zip(_FILES.values(), arrays, strict=True)}
+        packed = {
+            name: pack_array(array) for (name, _, _), array in zip(_FILES.values(), arrays, strict=True)
+        }
         return {**packed, _LISTS: [self._lists.checked()]}
 
     @classmethod
@@ -138,7 +140,11 @@ class IvfStore(VectorStore):
 
         n, dim = vectors.shape
         n_lists = n_lists_for(n)
-        if isinstance(like, IvfStore) and like.dim == dim and n_lists / 2 <= len(like._centres) <= n_lists * 2:
+        if (
+            isinstance(like, IvfStore)
+            and like.dim == dim
+            and n_lists / 2 <= len(like._centres) <= n_lists * 2
+        ):
             centres, scales = like._centres, like._scales
         else:
             centres, scales = _train(vectors, n_lists)
@@ -155,16 +161,18 @@ class IvfStore(VectorStore):
         sizes = np.bincount(of_row, minlength=len(centres)).astype(np.int64)
         at = first = 0
         for size in sizes.tolist():
-            rows = order[first : first + size]
-            lists[at : at + size * dim] = codes[rows].reshape(-1)
-            lists[at + size * dim : at + size * (dim + _ID)] = rows.astype("<i8").view(np.uint8)
+            inside = order[first : first + size]
+            lists[at : at + size * dim] = codes[inside].reshape(-1)
+            lists[at + size * dim : at + size * (dim + _ID)] = inside.astype("<i8").view(np.uint8)
             first, at = first + size, at + size * (dim + _ID)
-        return cls(Column(vectors), centres, sizes, scales, Blob(memoryview(lists)))
+        return cls(Column(vectors), centres, sizes, scales, Blob(as_buffer(lists)))
 
     def _search(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:
         rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
         few = len(rows) <= max(EXACT_ROWS, m)
-        found = [self._exactly(query, m, rows) if few else self._near(query, m, rows, allowed) for query in queries]
+        found = [
+            self._exactly(query, m, rows) if few else self._near(query, m, rows, allowed) for query in queries
+        ]
         return np.stack([scores for scores, _ in found]), np.stack([idx for _, idx in found])
 
     def _near(self, query: Floats, m: int, rows: Ints, allowed: Bools | None) -> tuple[Floats, Ints]:
@@ -179,7 +187,7 @@ class IvfStore(VectorStore):
         starts = ends - self._sizes[probes] * (self.dim + _ID)
         held = starts < ends
         self._lists.check_all(starts[held], ends[held])
-        params = faiss.SearchParametersIVF(nprobe=n_probes)
+        params = faiss.SearchParametersIVF(nprobe=n_probes)  # type: ignore[call-arg]
         if allowed is not None:
             bits = np.packbits(allowed, bitorder="little")
             params.sel = selector = faiss.IDSelectorBitmap(len(bits) * 8, faiss.swig_ptr(bits))
@@ -223,6 +231,7 @@ class IvfStore(VectorStore):
                 n_lists, dim = self._centres.shape
                 sizes = self._sizes.astype(np.uint64)
                 path = self._lists.path
+                lists: Any
                 if path is None:
                     lists = faiss.ArrayInvertedLists(n_lists, dim)
                     self._fill(lists)
@@ -276,11 +285,8 @@ def _train(vectors: Floats, n_lists: int) -> tuple[Floats, Floats]:
     if n_lists == 1:
         centres: Floats = sample.mean(axis=0, keepdims=True).astype(np.float32)
     else:
-        means = faiss.Kmeans(
-            dim, n_lists, niter=_ROUNDS, spherical=True, seed=1, min_points_per_centroid=1
-        )
+        means = faiss.Kmeans(dim, n_lists, niter=_ROUNDS, spherical=True, seed=1, min_points_per_centroid=1)
         means.train(sample)
         centres = np.asarray(means.centroids, np.float32)
     least, most = vectors.min(axis=0), vectors.max(axis=0)
     return centres, np.stack([least, np.maximum(most - least, np.float32(1e-9))]).astype(np.float32)
-

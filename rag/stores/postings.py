@@ -29,12 +29,12 @@ K1 = 1.5
 B = 0.75
 
 _ABOUT = "words.json"
-_ARRAYS = {
-    "starts": ("words.starts.npy", np.int64),
-    "chunks": ("words.chunks.npy", np.int32),
+_ARRAYS: dict[str, tuple[str, list[type[np.generic]]]] = {
+    "starts": ("words.starts.npy", [np.int64]),
+    "chunks": ("words.chunks.npy", [np.int32]),
     "counts": ("words.counts.npy", [np.uint16, np.uint32]),
-    "lengths": ("words.lengths.npy", np.int32),
-    "bounds": ("words.bounds.npy", np.float32),
+    "lengths": ("words.lengths.npy", [np.int32]),
+    "bounds": ("words.bounds.npy", [np.float32]),
 }
 _TERMS = "words.terms"
 
@@ -223,7 +223,7 @@ def _assembled(
         # A float32 above the largest, so that no rounding makes it less.
         bounds = np.nextafter(np.maximum.reduceat(factors, starts[:-1]).astype(np.float32), np.float32(2))
     return Postings(
-        terms=Names.build([names[n] for n in held] if len(held) < len(names) else names),
+        terms=Names.build([names[n] for n in held.tolist()] if len(held) < len(names) else names),
         starts=Column(starts),
         chunks=Column(chunks),
         counts=Column(counts),

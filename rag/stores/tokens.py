@@ -4,7 +4,9 @@ Terms are a search copy; no offset is ever taken from them. Both sides go throug
 steps: compatibility forms and case folded, accents folded ("economía" finds "economia"), curly
 apostrophes straightened and the possessive 's dropped, "U.S." written "us" and "1,000" "1000",
 hyphenated words as a whole and in parts, then the Snowball stemmer of the text's language.
-Scripts written without blanks (Chinese, Japanese, Thai ...) are cut into pairs of characters.
+Scripts written without blanks (Chinese, Japanese, Thai ...) are cut into pairs of characters: on news,
+about as good for retrieval as a dictionary's words (Nie et al. 2000, "On the use of words and n-grams for
+Chinese information retrieval"), without a dictionary that ages.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
+
+from rag.cleaning.language import ASKING_WORDS, STOP_WORDS, passage_language, question_language
 
 __all__ = ["DEFAULT_LANGUAGE", "TermMaker", "language_of", "words"]
 
@@ -66,6 +71,13 @@ theirs them themselves then there these they this those though thus to too until
 whatever when where whether which while who whoever whom whose why will with would yet you your yours
 """
 
+# Characters and words of questions in scripts without blanks; a pair that holds such a character says nothing.
+_UNSPACED_STOP_WORDS = {
+    "zh": "的 了 吗 呢 吧 么 嗎 麼 谁 誰 哪 什 怎 是 这 這 那 被 把 与 與 就 也 几 幾 多少 如何 为何 為何 何时 何時 "
+    "有没 没有 哪里 我们 他们 她们 它们 可以 以及",
+    "ja": "の は が を に で と も か へ や た だ て し な ま す る れ い う こ そ あ 何 誰 どこ いつ なぜ",
+}
+
 # Han, kana, Bopomofo, Hangul; Thai, Lao, Tibetan, Myanmar, Khmer: no blanks between words.
 _UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u318f"
 _UNSPACED += "\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
@@ -74,6 +86,7 @@ _UNSPACED += "\U00020000-\U000323af"
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957"
 _MARKS += "\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a51\u0a81-\u0acd\u0b01-\u0b57\u0b82-\u0bcd"
 _MARKS += "\u0c00-\u0c56\u0c81-\u0cd6\u0d00-\u0d57\u0d82-\u0ddf"
+_FIRST_UNSPACED = "\u3000"
 _LETTER = f"(?:[^\\W_{_UNSPACED}]|[{_MARKS}])"
 _WORD = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|{_LETTER}+(?:['.,&-]{_LETTER}+)*")
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?!\d)")
@@ -159,15 +172,18 @@ def _simple(word: str) -> Iterable[str]:
 class TermMaker:
     """Makes the terms of chunks and questions for the languages of one index.
 
-    A question's language is not known, so each of its words is stemmed in every language of
-    the index; a chunk holds the stems of its own language only, so no word counts twice.
+    A question may be in another language than a chunk, so each of its words is stemmed in its own and in
+    every language of the index; a chunk holds the stems of its own language only, so no word counts twice.
 
     Args:
         stop_words: by language, as `words` writes them; left out of questions.
+
+    Attributes:
+        stop_words: with those of languages that chunks turned out to be in.
     """
 
     def __init__(self, stop_words: dict[str, frozenset[str]]) -> None:
-        self.stop_words = stop_words
+        self.stop_words = dict(stop_words)
         self._stems: dict[str, dict[str, str]] = {language: {} for language in stop_words}
         self._stemmers: dict[str, Any] = {}
         # Snowball's stemmers keep state while they work.
@@ -179,8 +195,17 @@ class TermMaker:
         return cls({language: _stop_words(language) for language in sorted(set(languages))})
 
     def of_chunk(self, text: str, language: str) -> list[str]:
-        """Every term of a chunk's text, stop words too, as often as it occurs."""
-        return [self._stem(word, language) for word in words(text)]
+        """Every term of a chunk's text, stop words too, as often as it occurs.
+
+        Args:
+            text: the chunk's.
+            language: of its document; a chunk that is plainly in another one is stemmed in that.
+        """
+        own = passage_language(text, language)
+        if own not in self.stop_words:
+            self.stop_words[own] = _stop_words(own)
+            self._stems[own] = {}
+        return [self._stem(word, own) for word in words(text)]
 
     def of_question(self, text: str, *, keep_stop_words: bool = False) -> list[str]:
         """The distinct terms of a question, without stop words unless nothing else is there."""
@@ -188,11 +213,30 @@ class TermMaker:
         return list(dict.fromkeys(stem for word in stems for stem in word))
 
     def by_word(self, text: str, *, keep_stop_words: bool = False) -> list[tuple[str, ...]]:
-        """As `of_question`, the stems of each word together, one a language of the index at most."""
+        """As `of_question`, the stems of each word together, one a language of the index at most.
+
+        The stem in the question's own language comes first, where the index has that language.
+        """
         found = list(dict.fromkeys(words(text)))
-        content = [w for w in found if not any(w in stops for stops in self.stop_words.values())]
-        kept = found if keep_stop_words or not content else content
-        return [tuple(dict.fromkeys(self._stem(w, language) for language in self.stop_words)) for w in kept]
+        asked = self._asked(text)
+        stops = self._stops(asked)
+        content = found if keep_stop_words else [word for word in found if not _is_stop(word, stops)]
+        languages = sorted(self.stop_words, key=lambda language: (language != asked, language))
+        return [
+            tuple(dict.fromkeys(self._stem(word, language) for language in languages))
+            for word in content or found
+        ]
+
+    def _asked(self, text: str) -> str | None:
+        """The question's language; where nothing tells it, the default one if the index has that."""
+        default = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in self.stop_words else None
+        return question_language(text) or default
+
+    def _stops(self, asked: str | None) -> frozenset[str]:
+        """The question's own small words: "sea" and "son" are Spanish ones, and English nouns."""
+        if asked is None:
+            return frozenset().union(*self.stop_words.values())
+        return self.stop_words[asked] if asked in self.stop_words else _stop_words(asked)
 
     def _stem(self, word: str, language: str) -> str:
         cache = self._stems[language]
@@ -215,14 +259,25 @@ class TermMaker:
         return self._stemmers[language]
 
 
+@lru_cache(maxsize=64)
 def _stop_words(language: str) -> frozenset[str]:
     if language == "en":
         return frozenset(words(_ENGLISH_STOP_WORDS))
+    if language in _UNSPACED_STOP_WORDS:
+        return frozenset(_UNSPACED_STOP_WORDS[language].split())
     import bm25s.stopwords
 
-    name = _SNOWBALL.get(language, {"zh": "chinese", "ko": "korean"}.get(language, "")).upper()
+    name = _SNOWBALL.get(language, {"ko": "korean"}.get(language, "")).upper()
     listed = getattr(bm25s.stopwords, f"STOPWORDS_{name}", ()) if name else ()
-    return frozenset(word for entry in listed for word in words(entry))
+    own = (*STOP_WORDS.get(language, ()), *ASKING_WORDS.get(language, ()))
+    return frozenset(word for entry in (*listed, *own) for word in words(entry))
+
+
+def _is_stop(word: str, stops: frozenset[str]) -> bool:
+    """Whether a word is a stop word, or a pair of characters that holds one."""
+    if word in stops:
+        return True
+    return len(word) == 2 and word[0] > _FIRST_UNSPACED and (word[0] in stops or word[1] in stops)
 
 
 def language_of(tag: str | None) -> str:

@@ -188,9 +188,8 @@ class WordStore:
         return sum(map(self._word_rarity, self._terms.by_word(query))) or 1.0
 
     def _word_rarity(self, stems: Sequence[str]) -> float:
-        """Of the rarest stem that the corpus holds; a chunk holds the stems of one language only."""
-        known = [stem for stem in stems if self._frequency(stem)]
-        return max(map(self._rarity, known or stems))
+        """Of the first stem that the corpus holds: the question's own language where it has the word."""
+        return self._rarity(next(filter(self._frequency, stems), stems[0]))
 
     def _rarity(self, term: str) -> float:
         """ln(1 + (N - n + 0.5) / (n + 0.5)), the first factor of BM25."""
@@ -204,10 +203,16 @@ class WordStore:
     def _numbered(self, part: WordPart, query: str) -> list[tuple[int, float]]:
         """The question's terms that a part holds, by number, each with the first factor of its addends."""
         found = []
-        for term in self._terms.of_question(query):
+        least: dict[str, int] = {}
+        for stems in self._terms.by_word(query):
+            # A stem that few chunks hold, of another language, makes a common word no rarer.
+            n_word = next(filter(None, map(self._frequency, stems)), 0)
+            for stem in stems:
+                least.setdefault(stem, n_word)
+        for term, n_word in least.items():
             number = part.postings.terms.find(term)
             if number >= 0:
-                n = self._frequency(term)
+                n = max(n_word, self._frequency(term))
                 idf = math.log(1 + (self._n_chunks - n + 0.5) / (n + 0.5))
                 found.append((number, float(np.float32(idf))))
         return found
@@ -224,7 +229,8 @@ class WordStore:
         norms += counts
         np.divide(counts, norms, out=norms)
         norms *= idf
-        return norms.astype(np.float32)
+        addends: Floats = norms.astype(np.float32)
+        return addends
 
     def _score_rows(self, part: WordPart, query: str, rows: Ints) -> Floats:
         totals = np.zeros(len(rows), np.float32)
@@ -265,7 +271,9 @@ class WordStore:
                     rows = rows[reach]
                 if rest[at] >= least:
                     chosen = slice(None) if allowed is None else allowed[chunks]
-                    rows = np.concatenate([rows, self._add(part, chunks[chosen], counts[chosen], idf, totals)])
+                    rows = np.concatenate(
+                        [rows, self._add(part, chunks[chosen], counts[chosen], idf, totals)]
+                    )
                 elif len(rows) * _LOOKUP_COST < len(chunks):
                     found = totals[rows]
                     self._add_found(part.postings, number, idf, rows, found)
@@ -288,13 +296,16 @@ class WordStore:
         """Add a term to the totals of its chunks; returns those that had none before."""
         before = totals[chunks]
         totals[chunks] = before + self._factors(part.postings, chunks, counts, idf)
-        return chunks[before == 0]
+        new: npt.NDArray[np.int32] = chunks[before == 0]
+        return new
 
     def _zeros(self, part: WordPart) -> Floats:
         """float32, (n_chunks of the part,), this thread's, all 0; whoever writes into it puts the zeros back."""
         kept: dict[int, Floats] | None = getattr(self._scratch, "kept", None)
         if kept is None:
-            kept = self._scratch.kept = {id(one): np.zeros(one.live.n_rows, np.float32) for one in self._parts}
+            kept = self._scratch.kept = {
+                id(one): np.zeros(one.live.n_rows, np.float32) for one in self._parts
+            }
         return kept[id(part)]
 
     def to_files(self) -> dict[str, list[Buffer]]:

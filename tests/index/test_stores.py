@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.blobs import Buffer
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, ModelError, RagError
-from rag.stores import ExactStore, FlatStore, VectorStore, vector_store
+from rag.stores import ExactStore, FlatStore, IvfStore, VectorStore, kind_for, vector_store
 
-STORES = [ExactStore, FlatStore]
+STORES = [ExactStore, FlatStore, IvfStore]
+
+
+def reopened(store: VectorStore) -> VectorStore:
+    """A store through its files."""
+    return type(store).from_files(joined(store.to_files()))
+
+
+def joined(files: Mapping[str, Sequence[Buffer]]) -> dict[str, Buffer]:
+    return {name: b"".join(parts) for name, parts in files.items()}
 
 
 def unit(seed: int, n: int, dim: int) -> npt.NDArray[np.float32]:
@@ -39,7 +51,7 @@ def test_scores_equal_the_slow_reference(kind: type[VectorStore], case) -> None:
     vectors, queries, k, allowed = case
     built = kind.build(vectors)
     rows = [i for i in range(len(vectors)) if allowed is None or allowed[i]]
-    for store in (built, kind.from_bytes(built.to_bytes())):
+    for store in (built, reopened(built)):
         scores, idx = store.search(queries, k, allowed)
         assert scores.dtype == np.float32
         assert idx.dtype == np.int64
@@ -58,7 +70,7 @@ def test_scores_equal_the_slow_reference(kind: type[VectorStore], case) -> None:
 @pytest.mark.parametrize("kind", STORES)
 def test_vectors_come_back_as_they_went_in(kind: type[VectorStore]) -> None:
     vectors = unit(1, 20, 8)
-    store = kind.from_bytes(kind.build(vectors).to_bytes())
+    store = reopened(kind.build(vectors))
     assert (len(store), store.dim) == (20, 8)
     np.testing.assert_array_equal(store.vectors(), vectors)
     np.testing.assert_array_equal(store.vectors(np.array([7, 3])), vectors[[7, 3]])
@@ -134,17 +146,27 @@ def test_bad_vectors_are_refused(
 @pytest.mark.parametrize("kind", STORES)
 @pytest.mark.parametrize("size", [0, 1, 30, 90])
 def test_a_truncated_store_is_refused(kind: type[VectorStore], size: int) -> None:
-    data = kind.build(unit(1, 50, 8)).to_bytes()
-    with pytest.raises(IndexDamaged):
-        kind.from_bytes(data[:size])
+    files = joined(kind.build(unit(1, 50, 8)).to_files())
+    for name, data in files.items():
+        with pytest.raises(IndexDamaged):
+            kind.from_files({**files, name: data[:size]})
+        with pytest.raises(IndexDamaged, match=f"{name} is missing"):
+            kind.from_files({other: files[other] for other in files if other != name})
 
 
 def test_another_kind_of_store_is_refused() -> None:
     assert vector_store("flat") is FlatStore
-    with pytest.raises(IndexMismatch, match="'annoy'; this version knows exact, flat"):
+    with pytest.raises(IndexMismatch, match="'annoy'; this version knows exact, flat, ivf"):
         vector_store("annoy")
     import faiss
 
     hnsw = faiss.serialize_index(faiss.IndexHNSWFlat(4, 8)).tobytes()
     with pytest.raises(IndexDamaged, match=r"IndexHNSW.*expected an IndexFlatIP"):
-        FlatStore.from_bytes(hnsw)
+        FlatStore.from_files({"vectors.faiss": hnsw})
+
+
+def test_the_kind_follows_the_number_unless_it_is_said() -> None:
+    assert [kind_for(n).kind for n in (1, 1_000, 1_000_000)] == ["flat", "flat", "ivf"]
+    assert kind_for(5, "ivf") is IvfStore
+    with pytest.raises(ConfigError, match="'annoy'; expected one of auto, flat, ivf, exact"):
+        kind_for(5, "annoy")

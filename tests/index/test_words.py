@@ -15,6 +15,11 @@ from rag.stores import WordStore
 from rag.stores.tokens import TermMaker, words
 from rag.stores.words import K1, B
 
+
+def joined(store: WordStore) -> dict[str, bytes]:
+    return {name: b"".join(parts) for name, parts in store.to_files().items()}
+
+
 TEXTS = [
     "The bridge was opened in 1932 by Mayor Adams.",
     "Adams' opponents called the bridge a bridge to nowhere.",
@@ -72,7 +77,7 @@ WORDS = st.sampled_from(
 def test_scores_equal_the_formula(texts: list[str], query: str) -> None:
     built = WordStore.build(texts)
     expected = bm25(texts, query) if any(words(text) for text in texts) else [0.0] * len(texts)
-    for store in (built, WordStore.from_files(built.to_files())):
+    for store in (built, WordStore.from_files(joined(built))):
         scores = store.scores(query)
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
@@ -89,8 +94,9 @@ def test_scores_equal_bm25s_own() -> None:
     reference = bm25s.BM25(method="lucene", k1=K1, b=B)
     reference.index([terms.of_chunk(text, "en") for text in TEXTS], show_progress=False)
     query = "Was the bridge opened by Adams in China?"
-    np.testing.assert_allclose(
-        WordStore.build(TEXTS).scores(query), reference.get_scores(terms.of_question(query)), rtol=1e-6
+    # To the bit: the calibration was fitted on these.
+    np.testing.assert_array_equal(
+        WordStore.build(TEXTS).scores(query), reference.get_scores(terms.of_question(query))
     )
 
 
@@ -194,7 +200,7 @@ def test_bad_arguments() -> None:
 
 
 def test_malformed_files_are_refused() -> None:
-    files = WordStore.build(TEXTS).to_files()
+    files = joined(WordStore.build(TEXTS))
     for name in files:
         with pytest.raises(IndexDamaged):
             WordStore.from_files({**files, name: b"{}"})
