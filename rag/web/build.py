@@ -66,7 +66,7 @@ def build(page: Page, library: Library | None = None) -> gr.Blocks:
             with gr.Column(scale=5, min_width=320, elem_id="source"):
                 gr.HTML(
                     html_template=resource("viewer.html"),
-                    js_on_load=resource("viewer.js"),
+                    js_on_load=resource("viewer.js") + resource("finding.js"),
                     server_functions=_server_functions(page),
                     apply_default_css=False,
                     padding=False,
@@ -189,6 +189,9 @@ def _server_functions(page: Page) -> list[Callable[..., Any]]:
     def get_source(sent: Any, request: gr.Request) -> Any:
         return page.serve(page.get_source, sent, request)
 
+    def find_in_source(sent: Any, request: gr.Request) -> Any:
+        return page.serve(page.find_in_source, sent, request)
+
     def viewer_words(sent: Any, request: gr.Request) -> Any:
         return page.serve(page.viewer_words, sent, request)
 
@@ -198,7 +201,7 @@ def _server_functions(page: Page) -> list[Callable[..., Any]]:
     def give_feedback(sent: Any, request: gr.Request) -> Any:
         return page.serve(page.give_feedback, sent, request)
 
-    return [get_source, viewer_words, export_conversation, give_feedback]
+    return [get_source, find_in_source, viewer_words, export_conversation, give_feedback]
 
 
 def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, documents: Any) -> None:

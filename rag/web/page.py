@@ -134,8 +134,14 @@ class Page:
 
     def get_source(self, sent: object, request: Any) -> dict[str, Any]:
         """For the viewer: a document around a span, or a message."""
+        return self._told(self.sources.window(sent), request)
+
+    def find_in_source(self, sent: object, request: Any) -> dict[str, Any]:
+        """For the viewer: the next place of a text in a document, or a message."""
+        return self._told(self.sources.find(sent), request)
+
+    def _told(self, window: dict[str, Any], request: Any) -> dict[str, Any]:
         _, s = self.conversation(request)
-        window = self.sources.window(sent)
         return {
             key: s(value) if key in ("error", "note") and value is not None else value
             for key, value in window.items()

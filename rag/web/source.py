@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.datatypes import Document
+from rag.web.finding import LONGEST, Finder
 from rag.web.markup import plain
 from rag.web.service import Service
 
@@ -58,6 +59,7 @@ class Sources:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._check = FileCheck()
+        self._finder = Finder()
         self._listed: tuple[object, list[dict[str, str]]] = (None, [])
 
     def window(self, request: object) -> dict[str, Any]:
@@ -70,24 +72,54 @@ class Sources:
             The pieces to show; or `error`, the key of a message.
         """
         asked = request if isinstance(request, dict) else {}
-        doc_id, sha = asked.get("doc"), asked.get("sha")
-        if not isinstance(doc_id, str) or len(doc_id) > 1_000:
-            return {"error": "source_unknown"}
-        index = self._service.pipeline.index
-        document = index.documents.get(doc_id)
-        note = None
-        if isinstance(sha, str) and (document is None or document.sha256 != sha):
-            note = "removed" if document is None else "replaced"
-            document = self._service.archive.get(doc_id, sha)
-            if document is None:
-                return {"error": "gone"}
+        document, note = self._asked_for(asked)
         if document is None:
-            return {"error": "source_unknown"}
+            return {"error": note}
         span = _span(asked.get("s"), asked.get("e"), 0, len(document.text))
         if span is None:
             return {"error": "source_range"}
         short = _span(asked.get("hs"), asked.get("he"), *span) or (span[0], span[0])
-        return _cut(document, *span, short, note or self._on_disk(index, document))
+        return _cut(document, *span, short, note)
+
+    def find(self, request: object) -> dict[str, Any]:
+        """The part of a document around a text that a reader looks for in it.
+
+        Args:
+            request: `doc`, `text`, `from` (where to begin, in characters), and optionally `sha` and
+                `back` (look towards the beginning); whatever a client sent.
+
+        Returns:
+            As `window`, with `n`, how often the text is there, and `at`, which of these it is, from 1;
+            or only `n`, 0, where it is not there.
+        """
+        asked = request if isinstance(request, dict) else {}
+        document, note = self._asked_for(asked)
+        if document is None:
+            return {"error": note}
+        wanted, start = asked.get("text"), asked.get("from")
+        if not isinstance(wanted, str) or len(wanted) > LONGEST or type(start) is not int:
+            return {"error": "find_none"}
+        at, places = self._finder.step(document, wanted, start, back=asked.get("back") is True)
+        if not places:
+            return {"n": 0}
+        span = places[at]
+        cut = _cut(document, span.start, span.end, (span.start, span.start), note)
+        return {**cut, "n": len(places), "at": at + 1}
+
+    def _asked_for(self, asked: dict[str, Any]) -> tuple[Document | None, str | None]:
+        """The document that a client means, with a note about it; or None and what is wrong."""
+        doc_id, sha = asked.get("doc"), asked.get("sha")
+        if not isinstance(doc_id, str) or len(doc_id) > 1_000:
+            return None, "source_unknown"
+        index = self._service.pipeline.index
+        document = index.documents.get(doc_id)
+        if isinstance(sha, str) and (document is None or document.sha256 != sha):
+            note = "removed" if document is None else "replaced"
+            document = self._service.archive.get(doc_id, sha)
+            return document, note if document is not None else "gone"
+        if document is None:
+            return None, "source_unknown"
+        return document, self._on_disk(index, document)
 
     def documents(self) -> list[dict[str, str]]:
         """Every document, to open one at its beginning."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from chrome import CHROMIUM, FLAGS, complaint
 from sites import SEEDS, Host, Site, free_port
 
 
@@ -42,3 +44,41 @@ def client(site: Site) -> Iterator[httpx.Client]:
     with site.client() as client:
         client.get("/").raise_for_status()
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a site in a fresh profile; whatever it asks of the network or complains about counts."""
+    contexts, wrong = [], []
+
+    def open_page(site: Site, path: str = "/", width: int = 1280, height: int = 800, **settings: Any) -> Any:
+        settings.setdefault("locale", "en-GB")
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        local = re.compile(rf"(http://127\.0\.0\.1:{site.port}/|data:|blob:)")
+        page.on("request", lambda r: wrong.append(r.url) if not local.match(r.url) else None)
+        page.on("console", lambda m: wrong.append(m.text) if complaint(m) else None)
+        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(site.url + path)
+        page.wait_for_selector("#chat .welcome, #chat .ans")
+        page.wait_for_function(
+            "document.documentElement.lang && document.querySelector('.sv-prev').textContent"
+        )
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []

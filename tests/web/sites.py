@@ -116,7 +116,11 @@ class Site:
         """Call one of the viewer's functions, as the page's script does."""
         viewer = next(c for c in self.config["components"] if c["props"].get("elem_id") == "viewer")
         body = {"data": sent, "component_id": viewer["id"], "fn_name": name, "session_hash": "testsession1"}
-        return client.post("/gradio_api/component_server", json=body)
+        return client.post(
+            "/gradio_api/component_server",
+            content=json.dumps(body),
+            headers={"content-type": "application/json"},
+        )
 
     def ask_api(self, client: httpx.Client, *data: Any) -> tuple[str, Any]:
         """POST, then GET, as plain HTTP programs do; ("complete" or "error", data)."""

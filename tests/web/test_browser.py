@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chrome import CONTRAST, ask, hit, in_chromium, quote_of
 from fake import FakePipeline
 from sites import ANSWERED, REFUSED, SEEDS, Site
 from test_render import PAYLOADS
@@ -17,101 +18,9 @@ from test_render import PAYLOADS
 from rag.web.service import Service
 from rag.web.session import Conversations
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium found; install it with: apt-get install chromium"
-    ),
-]
+pytestmark = in_chromium
 Visit = Callable[..., Any]
 Start = Callable[..., Site]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# Colours of an element's text and of whatever lies under it, and the contrast of the two.
-CONTRAST = """(element) => {
-  const parse = (c) => { const m = c.match(/[\\d.]+/g).map(Number); return [m[0], m[1], m[2], m[3] ?? 1]; };
-  const part = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-  let ground = [255, 255, 255, 1];
-  for (let under = element; under; under = under.parentElement) {
-    const c = parse(getComputedStyle(under).backgroundColor);
-    if (c[3] > 0.99) { ground = c; break; }
-  }
-  const text = light(parse(getComputedStyle(element).color)), back = light(ground);
-  return (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05); }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def complaint(message: Any) -> bool:
-    """Whether the console shows trouble; a reload cuts off what was still being fetched."""
-    return message.type in ("error", "warning") and "AbortError: signal is aborted" not in message.text
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Visit]:
-    """Open a site in a fresh profile; whatever it asks of the network or complains about counts."""
-    contexts, wrong = [], []
-
-    def open_page(site: Site, path: str = "/", width: int = 1280, height: int = 800, **settings: Any) -> Any:
-        settings.setdefault("locale", "en-GB")
-        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        local = re.compile(rf"(http://127\.0\.0\.1:{site.port}/|data:|blob:)")
-        page.on("request", lambda r: wrong.append(r.url) if not local.match(r.url) else None)
-        page.on("console", lambda m: wrong.append(m.text) if complaint(m) else None)
-        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(site.url + path)
-        page.wait_for_selector("#chat .welcome, #chat .ans")
-        page.wait_for_function(
-            "document.documentElement.lang && document.querySelector('.sv-prev').textContent"
-        )
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-def ask(page: Any, question: str) -> Any:
-    """Ask by keyboard; the newest answer."""
-    before = page.locator("#chat .turn-q").count()
-    page.fill("#question textarea", question)
-    page.press("#question textarea", "Enter")
-    page.wait_for_function(f"document.querySelectorAll('#chat .turn-q').length > {before}")
-    return page.locator("#chat .ans").last
-
-
-def hit(page: Any, quote: str) -> None:
-    """The viewer's highlight is this quote, to the character, and can be seen."""
-    page.wait_for_function("(q) => document.getElementById('sv-hit')?.textContent === q", arg=quote)
-    seen = page.evaluate("""() => { const m = document.getElementById('sv-hit').getBoundingClientRect(),
-      b = document.querySelector('.sv-body').getBoundingClientRect();
-      return m.top >= b.top - 1 && m.top < b.bottom && m.top < innerHeight && m.top >= 0; }""")
-    assert seen
-
-
-def quote_of(answer: Any) -> str:
-    return str(answer.locator(".quote").first.evaluate("(q) => q.textContent"))
 
 
 def test_click_opens_the_exact_span(site: Site, client: Any, visit: Visit) -> None:

@@ -29,11 +29,13 @@ function say(message) { live.textContent = ''; setTimeout(() => { live.textConte
 function fill(template, values) { return template.replace(/\{(\w+)\}/g, (_, key) => values[key]); }
 const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands || ',');
 
-async function open(request, button, focus) {
+// focus: true moves it to the text; 'found' leaves it in the field, and what is not found leaves all as it is.
+async function open(request, button, focus, call) {
   const turn = ++asked;
   let r;
-  try { r = await server.get_source(request); } catch { r = { error: words.error_internal }; }
-  if (turn !== asked) return;
+  try { r = await server[call || 'get_source'](request); } catch { r = { error: words.error_internal }; }
+  if (turn !== asked) return null;
+  if (focus === 'found' && (r.error || r.n === 0)) return r;
   opener = button || opener;
   document.querySelectorAll('button.cite[aria-current]').forEach((b) => b.removeAttribute('aria-current'));
   if (button) button.setAttribute('aria-current', 'true');
@@ -43,10 +45,15 @@ async function open(request, button, focus) {
     $('.sv-title').textContent = button ? button.querySelector('.t').textContent : '';
     $('.sv-place').textContent = ''; note.hidden = false; note.textContent = r.error;
     body.replaceChildren(); shown = null; say(r.error);
+    $('.sv-tools').hidden = true;
     if (focus) body.focus({ preventScroll: true });
-    return;
+    return r;
   }
-  shown = { doc: r.doc, sha: request.sha, button };
+  shown = { doc: r.doc, sha: request.sha, s: r.start, length: r.length, sought: null };
+  $('.sv-tools').hidden = false;
+  // A citation can be copied; other places are not one.
+  $('.sv-copy').hidden = !button;
+  if (focus !== 'found') count.textContent = at.value = '';
   const title = $('.sv-title'); title.replaceChildren(text(r.title)); title.title = r.doc;
   const spot = r.page ? fill(words.page, { n: number(r.page) }) : fill(words.line, { n: number(r.line) });
   $('.sv-place').textContent = r.start === r.end
@@ -65,11 +72,13 @@ async function open(request, button, focus) {
   if (r.last < r.length) parts.push(more(words.later, r.last));
   body.replaceChildren(...parts);
   pick.value = r.doc;
-  if (narrow() && !focus) return;
-  if (narrow()) element.scrollIntoView({ block: 'start', behavior: 'instant' });
+  if (narrow() && !focus) return r;
+  if (narrow() && focus !== 'found') element.scrollIntoView({ block: 'start', behavior: 'instant' });
   settle();
-  if (focus) mark.focus({ preventScroll: true });
+  if (focus === true) (r.start === r.end ? body : mark).focus({ preventScroll: true });
+  return r;
 }
+function beginning(doc) { return open({ doc, s: 0, e: 0 }, null, true); }
 function settle() {
   const mark = document.getElementById('sv-hit');
   if (!mark) return;
@@ -146,11 +155,12 @@ document.addEventListener('click', (event) => {
   else if (b.matches('#chat .copy')) does(() => copy(quoteOf(b), b));
   else if (b.matches('#chat .link')) does(() => copy(location.origin + location.pathname + '?q=' + encodeURIComponent(b.dataset.q), b));
   else if (b.matches('#chat .fb')) does(() => judge(b));
+  else if (b.matches('#documents .read')) does(() => read(b));
   else if (b.dataset.save) does(() => save(b.dataset.save, b));
 }, true);
 element.addEventListener('keydown', (event) => {
   if (event.key === 'Escape') { event.preventDefault(); back(); }
-  else if (event.target === pick || event.altKey || event.ctrlKey || event.metaKey) return;
+  else if (event.target.matches('select, input') || event.altKey || event.ctrlKey || event.metaKey) return;
   else if (event.key === 'n') step(1);
   else if (event.key === 'p') step(-1);
 });
@@ -160,7 +170,7 @@ $('.sv-next').onclick = () => step(1);
 $('.sv-back').onclick = back;
 $('.sv-copy').onclick = (event) => {
   const mark = document.getElementById('sv-hit');
-  if (mark && opener) copy('“' + mark.textContent + '”\n' + opener.dataset.cite, event.currentTarget);
+  if (mark && current()) copy('“' + mark.textContent + '”\n' + opener.dataset.cite, event.currentTarget);
 };
 pick.onchange = () => { if (pick.value) { opener = null; open({ doc: pick.value, s: 0, e: 0 }, null, false); } };
 async function translate() {
@@ -173,6 +183,7 @@ async function translate() {
   const name = (selector, short, full) => { $(selector).textContent = short; $(selector).setAttribute('aria-label', full); };
   name('.sv-prev', '‹ ' + words.previous_short, words.previous); name('.sv-next', words.next_short + ' ›', words.next);
   name('.sv-copy', words.copy_short, words.copy); name('.sv-back', words.back_short, words.back);
+  translateFinding(); offerReading();
   const empty = $('.sv-empty'); if (empty) empty.textContent = words.source_empty;
   const first = document.createElement('option'); first.value = ''; first.textContent = words.open_document + ' …';
   pick.replaceChildren(first, ...r.documents.map((d) => {
@@ -184,7 +195,7 @@ async function translate() {
 let width = 0;
 new ResizeObserver(() => { if (body.clientWidth !== width) { width = body.clientWidth; settle(); } }).observe(body);
 window.addEventListener('insources-refresh', translate);
-translate();
+setTimeout(translate, 0);
 // A new answer comes to the top, and its first source opens beside it; the focus stays.
 let waiting = false;
 function look() {
@@ -199,6 +210,7 @@ function look() {
     toggle.setAttribute('aria-expanded', String(isOpen));
     if (words.options && toggle.getAttribute('aria-label') !== words.options) toggle.setAttribute('aria-label', words.options);
   }
+  offerReading();
   // Gradio calls each message "a component of type html".
   document.querySelectorAll('#chat [data-testid][aria-label]').forEach((m) => m.removeAttribute('aria-label'));
   const turns = document.querySelectorAll('#chat .turn-q'), last = turns[turns.length - 1];
@@ -214,4 +226,4 @@ function look() {
 }
 new MutationObserver(() => { if (!waiting) { waiting = true; requestAnimationFrame(look); } })
   .observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['class'] });
-look();
+setTimeout(look, 0);
