@@ -20,6 +20,9 @@ _NUMBER = re.compile(
 )
 
 
+_AT_END = re.compile(r"^(?=(\d{1,4})\s)|(?<=\s)(\d{1,4})$")
+
+
 def remove_running(pages: list[Page]) -> int:
     """Take running lines out of the pages.
 
@@ -33,12 +36,15 @@ def remove_running(pages: list[Page]) -> int:
             seen[above, _key(line.text)].append((number, line.y))
     wanted = min(_PAGES, max(2, len(pages)))
     running = {key for key, places in seen.items() if _runs(places, wanted)}
+    counted = _counting(edges)
     n = 0
-    for page, lines in zip(pages, edges, strict=True):
+    for number, (page, lines) in enumerate(zip(pages, edges, strict=True)):
         gone = {
             id(line)
             for line, above in lines
-            if (above, _key(line.text)) in running or _is_number(line, above, page)
+            if (above, _key(line.text)) in running
+            or _is_number(line, above, page)
+            or _offsets(line.text, number) & counted[above]
         }
         n += len(gone)
         page.lines = [line for line in page.lines if id(line) not in gone]
@@ -76,6 +82,21 @@ def _edge_lines(page: Page) -> list[tuple[Line, bool]]:
 def _key(text: str) -> str:
     """What a running line has in common from page to page: all but its numbers."""
     return re.sub(r"\d+", "#", " ".join(text.lower().split()))
+
+
+def _counting(edges: list[list[tuple[Line, bool]]]) -> dict[bool, set[int]]:
+    """How far numbers at lines' ends are from the pages' own, where three pages agree: "Chapter 3: Tools 17"."""
+    on: dict[tuple[bool, int], set[int]] = defaultdict(set)
+    for number, lines in enumerate(edges):
+        for line, above in lines:
+            for offset in _offsets(line.text, number):
+                on[above, offset].add(number)
+    agreed = {key for key, numbers in on.items() if len(numbers) >= _PAGES}
+    return {above: {offset for side, offset in agreed if side is above} for above in (True, False)}
+
+
+def _offsets(text: str, number: int) -> set[int]:
+    return {int(a or b) - number for a, b in _AT_END.findall(text)} if len(text) <= 100 else set()
 
 
 def _runs(places: list[tuple[int, float]], wanted: int) -> bool:

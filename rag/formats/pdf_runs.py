@@ -133,11 +133,15 @@ def _collect(text_page: Any, raw: Any) -> tuple[list[tuple[Run, int]], int, int]
         if not get_origin(text_page, i, px, py) or not get_box(text_page, i, pbox):
             words.append(chr(code))
             continue
-        if run is None or _is_apart(run, x.value, y.value, box, angle):
+        edges = _edges(x.value, y.value, box, angle)
+        if run is None or _is_apart(run, edges):
             end()
-            angle = _degrees(raw.FPDFText_GetCharAngle(text_page, i))
+            turned = _degrees(raw.FPDFText_GetCharAngle(text_page, i))
+            if turned != angle:
+                angle = turned
+                edges = _edges(x.value, y.value, box, angle)
             run = Run("", math.inf, -math.inf, 0.0, 0.0, len(found))
-        _extend(run, x.value, y.value, box, angle, first=not words)
+        _extend(run, edges, first=not words)
         words.append(chr(code))
     end()
     for order, (one, _) in enumerate(found):
@@ -166,26 +170,31 @@ def _turned(x: float, y: float, angle: int) -> tuple[float, float]:
     return x * cosine + y * sine, y * cosine - x * sine
 
 
-def _edges(box: Any, angle: int) -> tuple[float, float, float, float]:
+def _edges(x: float, y: float, box: Any, angle: int) -> tuple[float, float, float, float]:
+    """A character's left and right edge, baseline and height."""
+    if angle == 0:
+        return box.left, box.right, y, abs(box.top - box.bottom)
     x0, y0 = _turned(box.left, box.bottom, angle)
     x1, y1 = _turned(box.right, box.top, angle)
-    return min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+    return min(x0, x1), max(x0, x1), _turned(x, y, angle)[1], abs(y1 - y0)
 
 
-def _is_apart(run: Run, x: float, y: float, box: Any, angle: int) -> bool:
+def _is_apart(run: Run, edges: tuple[float, float, float, float]) -> bool:
     """Whether a character begins a new run."""
-    left, _, low, high = _edges(box, angle)
-    size = max(run.size, high - low)
-    _, baseline = _turned(x, y, angle)
+    left, _, baseline, height = edges
+    size = height if height > run.size else run.size
     # Raised and lowered figures stay with their word.
     if abs(baseline - run.y) > 0.55 * size:
         return True
     return left - run.x1 > _GAP * size or left < run.x1 - max(2.0, 1.5 * size)
 
 
-def _extend(run: Run, x: float, y: float, box: Any, angle: int, *, first: bool) -> None:
-    left, right, low, high = _edges(box, angle)
-    run.x0, run.x1 = min(run.x0, left), max(run.x1, right)
-    if first or high - low > run.size * 1.1:
-        run.size = max(0.5, high - low)
-        run.y = _turned(x, y, angle)[1]
+def _extend(run: Run, edges: tuple[float, float, float, float], *, first: bool) -> None:
+    left, right, baseline, height = edges
+    if left < run.x0:
+        run.x0 = left
+    if right > run.x1:
+        run.x1 = right
+    if first or height > run.size * 1.1:
+        run.size = height if height > 0.5 else 0.5
+        run.y = baseline

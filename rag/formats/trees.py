@@ -54,7 +54,7 @@ def html_tree(text: str, extra: str = "web") -> Any:
     """The root of a page, however malformed; None where there is no element at all.
 
     Raises:
-        FileError: the parser gave up on it.
+        FileError: nested too deeply, or the parser gave up on it.
     """
     etree = _etree(extra)
     # libxml2 reads UTF-8: what the page says of its encoding has been followed already.
@@ -65,11 +65,15 @@ def html_tree(text: str, extra: str = "web") -> Any:
     if not data.strip():
         return None
     try:
-        return etree.fromstring(data, parser)
+        root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:  # "Document is empty"
         if "empty" in str(error):
             return None
         raise FileError(f"no web page: {str(error)[:200]}") from error
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        # The parser stopped there: what follows would be lost without a word.
+        raise FileError("its elements are nested deeper than 2,000; expected a web page: save it anew")
+    return root
 
 
 def local_name(tag: Any) -> str:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
+from sample_files import Draw, both, lines, pdf, wrapped
 
 from rag.assembly import make_document
 from rag.citation import cite
@@ -14,7 +15,6 @@ from rag.datatypes import Span
 from rag.errors import FileError
 from rag.formats import Parsed, ParseOptions
 from rag.formats.pdf import parse
-from sample_files import Draw, both, lines, pdf, wrapped
 
 WORDS = (
     "river harbour bridge captain morning water quiet market garden winter letter window summer village station "
