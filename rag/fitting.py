@@ -1,8 +1,8 @@
 """Makes the calibration that comes with the reader: `python -m rag.fitting SQUAD --out rag/models/reader`.
 
 Fitted on development questions only: the development half of the project's own questions over
-`seeds/`, and a SQuAD 2.0 file asked of all its paragraphs at once, which counts half as much in all,
-because its unanswerable questions (half of them) are written to deceive. A second calibration, for
+`seeds/`, and SQuAD 2.0 files, each asked of all its paragraphs at once, which count half as much in all,
+because their unanswerable questions (half of them) are written to deceive. A second calibration, for
 reading given texts without retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
 """
 
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Fit both calibrations and print how well they do, by cross-validation."""
     parser = argparse.ArgumentParser(prog="python -m rag.fitting", description=__doc__)
     parser.add_argument("squad", type=Path, help="SQuAD 2.0 .json or .json.gz to tune on")
+    parser.add_argument("--also", type=Path, help="another such file, never trained on: written articles")
     parser.add_argument("--out", type=Path, required=True, help="folder of the reader")
     parser.add_argument("--limit", type=int, default=1500, help="SQuAD questions to use (default: 1500)")
     parser.add_argument("--cache", type=Path, help="keep document vectors in this file between runs")
@@ -57,12 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     seed_pipeline = set_pipeline(seeds, "open", encoder)
     asked = {
         "seeds": _ask(seed_pipeline, seeds),
-        "squad": _ask(set_pipeline(squad, "open", encoder), squad),
+        squad.name: _ask(set_pipeline(squad, "open", encoder), squad),
     }
+    if args.also:
+        also = load_squad(args.also)
+        asked[also.name] = _ask(set_pipeline(also, "open", encoder), also)
     if args.weights:
         _compare_weights(asked)
         return 0
-    _fit_open(asked, seed_pipeline, args.out, squad.name)
+    _fit_open(asked, seed_pipeline, args.out)
     _fit_reading(seed_pipeline, squad, args.out)
     return 0
 
@@ -89,13 +93,17 @@ def _right(question: Question, candidate: Candidate) -> bool:
     return holds_answer(candidate.quote.of(candidate.document.text), question.answers)
 
 
-def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path, name: str) -> None:
+def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path) -> None:
     seeds = _examples(asked["seeds"], 1.0)
-    squad = _examples(asked["squad"], SQUAD_SHARE * len(asked["seeds"]) / len(asked["squad"]))
+    others = {name: found for name, found in asked.items() if name != "seeds"}
+    sets = {"seeds": seeds}
+    for name, found in others.items():
+        sets[name] = _examples(found, SQUAD_SHARE / len(others) * len(asked["seeds"]) / len(found))
     made = fit(
-        [*seeds, *squad],
+        list(itertools.chain.from_iterable(sets.values())),
         reader_id=pipeline.reader.reader_id,
-        fitted_on=f"{len(seeds)} development questions over seeds/ and {len(squad)} of {name}, open",
+        fitted_on=f"{len(seeds)} development questions over seeds/"
+        + "".join(f", {len(sets[name])} of {name}, open" for name in others),
         rank=pipeline.calibration.rank,
     )
     # The threshold is chosen where users are: on whole articles, not on SQuAD's paragraphs.
@@ -105,7 +113,8 @@ def _fit_open(asked: dict[str, Asked], pipeline: Pipeline, out: Path, name: str)
     print(f"calibration.json: threshold {threshold:.3f}")
     for label, weight in zip(made.features, made.weights, strict=True):
         print(f"  {label:16} {weight:+.2f}")
-    for label, examples, rest in (("seeds", seeds, squad), ("squad", squad, seeds)):
+    for label, examples in sets.items():
+        rest = [e for name, some in sets.items() if name != label for e in some]
         _print_held_out(label, examples, rest)
 
 

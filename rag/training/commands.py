@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from rag.errors import ConfigError, OptionalDependencyError
+from rag.training.balance import repeated
 from rag.training.card import model_card
 from rag.training.data import LEAVE_OUT, Corpus, drop_near_copies, load_squad
 from rag.training.distill import Teacher
@@ -48,7 +49,10 @@ def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
     # Each time is cut and varied anew, so that a few thousand questions weigh what their likeness to
     # real use deserves.
     written = [q for q in corpus.questions if corpus.paragraphs[q.paragraph_idx].source == "written"]
-    corpus.questions.extend(written * (args.written_times - 1))
+    asked = [q for q in corpus.questions if corpus.paragraphs[q.paragraph_idx].source != "written"]
+    easy = [q for q in written if q.elsewhere]
+    own = [q for q in written if not q.elsewhere]
+    corpus.questions = asked + easy + (repeated(own, args.written_times, seed=args.seed) if own else [])
     n_has = sum(q.answerable for q in corpus.questions)
     _say(
         f"{len(corpus.questions):,} questions ({n_has:,} answerable, {len(negatives):,} easy negatives) "

@@ -40,6 +40,7 @@ class Recipe:
         p_bare: the question without its mark.
         p_swap: another name or number in the question: no answer.
         p_miss: a long paragraph cut so that the answer is outside: no answer.
+        p_miss_written: the same in articles written for this project.
     """
 
     lengths: tuple[tuple[int, float], ...] = ((192, 0.6), (256, 0.1), (144, 0.2), (96, 0.1))
@@ -50,12 +51,13 @@ class Recipe:
     p_neighbour: float = 0.1
     p_bare: float = 0.1
     p_miss: float = 0.05
+    p_miss_written: float = 0.2
     p_swap: float = 0.12
 
     @classmethod
     def plain(cls, max_tokens: int) -> Recipe:
         """Nothing but the text itself, cut at one length."""
-        return cls(((max_tokens, 1.0),), 64, *[0.0] * 7)
+        return cls(((max_tokens, 1.0),), 64, *[0.0] * 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,9 @@ class WindowMaker:
         n = len(whole)
         if n <= room:
             return 0, n, answer
-        if answer is not None and rng.random() < self.recipe.p_miss:
+        written = self.corpus.paragraphs[idx].source == "written"
+        p_miss = self.recipe.p_miss_written if written else self.recipe.p_miss
+        if answer is not None and rng.random() < p_miss:
             missed = self._miss(question, idx, whole, room, answer, rng)
             if missed is not None:
                 return (*missed, None)
