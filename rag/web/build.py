@@ -12,7 +12,7 @@ import gradio as gr
 from rag.web.adding import REFRESH, add_widgets, removable
 from rag.web.frame import head_html, save_html, section_html
 from rag.web.library import Library
-from rag.web.options import LIMITS
+from rag.web.options import LIMITS, Limits
 from rag.web.page import Messages, Page
 from rag.web.program import asking
 from rag.web.strings import LANGUAGES, Strings, strings
@@ -27,12 +27,13 @@ def resource(name: str) -> str:
     return (resources.files("rag.web") / "static" / name).read_text(encoding="utf-8")
 
 
-def build(page: Page, library: Library | None = None) -> gr.Blocks:
+def build(page: Page, library: Library | None = None, limits: Limits = LIMITS) -> gr.Blocks:
     """The whole page.
 
     Args:
         page: what it shows.
         library: where added documents go; None where nobody may add any.
+        limits: how long forgotten uploads are kept.
     """
     _component()
     with gr.Blocks(
@@ -40,7 +41,7 @@ def build(page: Page, library: Library | None = None) -> gr.Blocks:
         fill_height=True,
         fill_width=True,
         analytics_enabled=False,
-        delete_cache=(600, 3600),
+        delete_cache=(min(600, limits.waiting_seconds), limits.waiting_seconds),
     ) as demo:
         frame = _Frame(strings("en"))
         with gr.Sidebar(open=False, width=340, elem_id="side"):

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -65,7 +65,7 @@ class GuardConfig:
     mcp: bool = False
     rate: float = 20.0
     burst: int = 100
-    limits: Limits = field(default_factory=lambda: LIMITS)
+    limits: Limits = LIMITS
 
 
 class _TooLarge(Exception):

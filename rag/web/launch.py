@@ -20,7 +20,7 @@ from typing import Any
 
 from rag.errors import ConfigError, OptionalDependencyError
 from rag.web.library import Library, Rebuild, rebuild
-from rag.web.options import LIMITS, ServeOptions, is_loopback
+from rag.web.options import LIMITS, Limits, ServeOptions, is_loopback
 from rag.web.service import PipelineLike, Service
 from rag.web.sweep import Sweeper
 
@@ -59,13 +59,19 @@ class Server:
         shutil.rmtree(self.temporary, ignore_errors=True)
 
 
-def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Rebuild = rebuild) -> Server:
+def start(
+    options: ServeOptions,
+    pipeline: PipelineLike | None = None,
+    make: Rebuild = rebuild,
+    limits: Limits = LIMITS,
+) -> Server:
     """Serve in the background. The command and the tests both come through here.
 
     Args:
         options: checked settings.
         pipeline: answers the questions; None opens `options.index`.
         make: builds the index again when documents are added.
+        limits: how much may be asked of the server.
 
     Raises:
         ConfigError: a port in use, an address that can't be had, a bad password file.
@@ -85,9 +91,9 @@ def start(options: ServeOptions, pipeline: PipelineLike | None = None, make: Reb
 
         pipeline = open_pipeline(options.index)
     service = Service(pipeline)
-    demo = _demo(options, service, _library(options, service, temporary, make))
-    demo.queue(api_open=False, max_size=LIMITS.queue, default_concurrency_limit=LIMITS.workers)
-    demo.launch(**_launch_settings(options, temporary, check))
+    demo = _demo(options, service, _library(options, service, temporary, make), limits)
+    demo.queue(api_open=False, max_size=limits.queue, default_concurrency_limit=limits.workers)
+    demo.launch(**_launch_settings(options, temporary, check, limits))
     if options.mcp and not demo.mcp_server:
         # Gradio serves on without it and keeps the reason to itself.
         demo.close(verbose=False)
@@ -145,7 +151,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _demo(options: ServeOptions, service: Service, library: Library | None) -> Any:
+def _demo(options: ServeOptions, service: Service, library: Library | None, limits: Limits) -> Any:
     from rag.web.build import build
     from rag.web.feedback import Feedback
     from rag.web.page import Page
@@ -154,11 +160,11 @@ def _demo(options: ServeOptions, service: Service, library: Library | None) -> A
     data = options.data_dir
     page = Page(
         service,
-        Conversations(data / "conversations" if options.save_history else None),
+        Conversations(data / "conversations" if options.save_history else None, limits),
         cookie_name(options),
         Feedback(data) if options.feedback else None,
     )
-    return build(page, library)
+    return build(page, library, limits)
 
 
 def _library(options: ServeOptions, service: Service, temporary: Path, make: Rebuild) -> Library | None:
@@ -176,7 +182,7 @@ def cookie_name(options: ServeOptions) -> str:
     return f"insources-{options.port}"
 
 
-def _launch_settings(options: ServeOptions, temporary: Path, check: Any) -> dict[str, Any]:
+def _launch_settings(options: ServeOptions, temporary: Path, check: Any, limits: Limits) -> dict[str, Any]:
     import gradio as gr
     from starlette.middleware import Middleware
 
@@ -193,6 +199,7 @@ def _launch_settings(options: ServeOptions, temporary: Path, check: Any) -> dict
         mcp=options.mcp,
         rate=options.rate,
         burst=options.burst,
+        limits=limits,
     )
     return {
         "server_name": options.host,
@@ -208,8 +215,8 @@ def _launch_settings(options: ServeOptions, temporary: Path, check: Any) -> dict
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": [],
-        "max_file_size": LIMITS.file,
-        "state_session_capacity": LIMITS.conversations,
+        "max_file_size": limits.file,
+        "state_session_capacity": limits.conversations,
         "strict_cors": True,
         "allowed_paths": [],
         "mcp_server": options.mcp,

@@ -24,8 +24,10 @@ class Limits:
         files: uploaded documents kept in all.
         free_disk: bytes that must stay free for an upload to be taken.
         waiting: bytes of uploads that may lie about before they are added.
+        waiting_seconds: how long an upload that nobody adds lies about.
         turns: exchanges kept in one conversation; older ones leave.
         conversations: conversations kept in memory.
+        idle_seconds: how long a conversation that nobody goes on with is kept in memory.
         queue: questions that may wait.
         workers: questions answered at the same time.
         connections: requests open at the same time, waiting ones included.
@@ -39,8 +41,10 @@ class Limits:
     files: int = 500
     free_disk: int = 500_000_000
     waiting: int = 1_000_000_000
+    waiting_seconds: int = 3_600
     turns: int = 100
     conversations: int = 200
+    idle_seconds: float = 86_400.0
     queue: int = 32
     workers: int = 2
     connections: int = 400

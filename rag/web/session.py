@@ -12,12 +12,13 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rag.datatypes import Answer, Citation
-from rag.web.options import LIMITS
+from rag.web.options import LIMITS, Limits
 
 __all__ = ["Conversation", "Conversations", "Problem", "Turn"]
 
@@ -134,25 +135,43 @@ class Conversations:
 
     Args:
         folder: where they are kept across restarts; None keeps them in memory only.
-        capacity: how many are held in memory.
+        limits: how many are held in memory, and for how long.
+        clock: seconds, always growing.
     """
 
-    def __init__(self, folder: Path | None = None, capacity: int = LIMITS.conversations) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        limits: Limits = LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
-        self._capacity = capacity
-        self._held: OrderedDict[str, Conversation] = OrderedDict()
+        self._limits = limits
+        self._clock = clock
+        # Least recent first, each with the time when it was last asked for.
+        self._held: OrderedDict[str, tuple[float, Conversation]] = OrderedDict()
         self._lock = threading.Lock()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def get(self, key: str) -> Conversation:
         """The conversation of a key, a new one where there is none yet."""
+        now = self._clock()
         with self._lock:
-            conversation = self._held.pop(key, None) or self._load(key)
-            self._held[key] = conversation
-            if len(self._held) > self._capacity:
+            self._forget(now)
+            _, conversation = self._held.pop(key, None) or (now, self._load(key))
+            self._held[key] = (now, conversation)
+            if len(self._held) > self._limits.conversations:
                 self._held.popitem(last=False)
             return conversation
+
+    def _forget(self, now: float) -> None:
+        """Let go of those that nobody has gone on with for long."""
+        while self._held:
+            key, (last, _) = next(iter(self._held.items()))
+            if now - last < self._limits.idle_seconds:
+                return
+            del self._held[key]
 
     def save(self, key: str, conversation: Conversation) -> None:
         """Write a conversation down where that is switched on."""

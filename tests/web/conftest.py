@@ -24,9 +24,15 @@ def hosting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 def start_site(hosting: Host, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Site]:
     """Start another server; all are closed at the end."""
 
-    def start(folder: Path = SEEDS, delay: float = 0.0, data: Path | None = None, **options: Any) -> Site:
+    def start(
+        folder: Path = SEEDS,
+        delay: float = 0.0,
+        data: Path | None = None,
+        limits: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Site:
         options.setdefault("burst", 10_000)
-        order = {"folder": str(folder), "delay": delay, "options": options}
+        order = {"folder": str(folder), "delay": delay, "options": options, "limits": limits or {}}
         return Site(hosting, free_port(), data or tmp_path_factory.mktemp("data"), order)
 
     return start

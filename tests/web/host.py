@@ -5,6 +5,7 @@ Each is started by `rag.web.launch.start`, as the command does; only the pipelin
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ from typing import Any
 from fake import FakePipeline
 
 from rag.web.launch import Server, start
-from rag.web.options import ServeOptions
+from rag.web.options import LIMITS, ServeOptions
 
 servers: dict[int, Server] = {}
 connect = socket.socket.connect
@@ -49,7 +50,8 @@ def do(order: dict[str, Any]) -> dict[str, Any]:
         if options.get("auth_file"):
             options["auth_file"] = Path(options["auth_file"])
         pipeline = FakePipeline.over_folder(Path(order["folder"]), delay=order["delay"])
-        servers[port] = start(ServeOptions(**options), pipeline, make)
+        limits = dataclasses.replace(LIMITS, **order.get("limits", {}))
+        servers[port] = start(ServeOptions(**options), pipeline, make, limits)
         return {"url": servers[port].url, "temporary": str(servers[port].temporary)}
     if what == "asked":
         return {"asked": servers[port].service.pipeline.asked}  # type: ignore[attr-defined]
@@ -59,6 +61,9 @@ def do(order: dict[str, Any]) -> dict[str, Any]:
     if what == "memory":
         lines = Path("/proc/self/status").read_text().splitlines()
         return {"rss_kb": int(next(line for line in lines if line.startswith("VmRSS")).split()[1])}
+    if what == "sessions":
+        demo = servers[port].demo
+        return {"held": len(demo.app.state_holder.session_data)}
     servers.pop(port).close()
     return {}
 

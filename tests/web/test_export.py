@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation
 from rag.web.export import FORMATS, export
 from rag.web.feedback import Feedback
+from rag.web.options import LIMITS
 from rag.web.session import Conversation, Conversations, Problem, Turn
 from rag.web.strings import strings
 
@@ -105,7 +107,7 @@ def test_damaged_conversation_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    held = Conversations(capacity=3)
+    held = Conversations(limits=dataclasses.replace(LIMITS, conversations=3))
     for i in range(10):
         held.get(f"{i:032x}")
     assert len(held._held) == 3
@@ -113,6 +115,20 @@ def test_memory_is_bounded() -> None:
     for _ in range(150):
         conversation.add(turns()[0])
     assert len(conversation.turns) == 100
+
+
+def test_idle_conversations_leave_memory() -> None:
+    now = 0.0
+    held = Conversations(limits=dataclasses.replace(LIMITS, idle_seconds=60), clock=lambda: now)
+    held.get("old").add(turns()[0])
+    now = 50.0
+    held.get("new").add(turns()[0])
+    now = 61.0
+    assert held.get("new").turns
+    assert list(held._held) == ["new"]
+    assert held.get("old").turns == []
+    now = 110.0
+    assert held.get("new").turns
 
 
 def test_right_answers_become_questions_that_eval_reads(tmp_path: Path) -> None:
