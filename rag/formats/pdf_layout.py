@@ -18,6 +18,8 @@ __all__ = ["Block", "Line", "Page", "read_blocks", "read_lines"]
 _MIN_GUTTER = 4  # rows with the same gap that make it the space between two columns
 _MIN_COLUMN = 15  # characters: what is narrower is a cell of a table
 _MAX_BLOCKS = 150
+_MAX_GAPS = 1_500  # looked at for gutters: a page of text has some hundreds
+_MAX_GUTTERS = 12
 
 
 @dataclass(slots=True)
@@ -141,8 +143,10 @@ def _gutters(rows: list[list[Run]], runs: list[Run]) -> list[float]:
     if len(gaps) < _MIN_GUTTER:
         return []
     found: list[float] = []
-    left = sorted(gaps, key=lambda gap: gap[0])
-    while len(left) >= _MIN_GUTTER:
+    left = sorted(gaps[:_MAX_GAPS], key=lambda gap: gap[0])
+    for _ in range(_MAX_GUTTERS):
+        if len(left) < _MIN_GUTTER:
+            break
         # The place that most gaps share: where the latest of their left edges lies.
         best = max((gap[0] for gap in left[:400]), key=lambda x: sum(a <= x < b for a, b, _, _ in left))
         sharing = [gap for gap in left if gap[0] <= best < gap[1]]

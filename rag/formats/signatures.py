@@ -37,7 +37,7 @@ def looks_like(data: bytes) -> tuple[str, str] | None:
             return what, suffix
     if head.startswith(b"PK\x03\x04"):
         if b"application/epub+zip" in head[:200]:
-            return "e-book (EPUB)", ".epub"
+            return "EPUB book", ".epub"
         return (
             ("Word document", ".docx")
             if b"word/" in data[:65536]

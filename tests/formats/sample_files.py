@@ -84,7 +84,8 @@ def zipped(members: dict[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) 
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", method) as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            # The first member of an e-book says what it is, and is not compressed.
+            archive.writestr(name, data, zipfile.ZIP_STORED if name == "mimetype" else method)
     return held.getvalue()
 
 
