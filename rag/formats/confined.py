@@ -192,7 +192,7 @@ class ConfinedParser:
 
     def _read(self, header: dict[str, Any], body: bytes) -> tuple[tuple[str, str], Parsed | None]:
         """An answer, checked: the child has read a stranger's file."""
-        outcome, message = str(header.get("outcome")), str(header.get("message", ""))[:1_000]
+        outcome, message = str(header.get("outcome")), " ".join(str(header.get("message", "")).split())[:500]
         if outcome == "parsed":
             try:
                 return ("parsed", ""), _checked(header, body.decode("utf-8"))

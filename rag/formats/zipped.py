@@ -81,7 +81,9 @@ class Zipped:
             OSError,
             EOFError,
         ) as error:
-            raise FileError(f"its member {name!r} is damaged ({error}); copy the file again") from error
+            raise FileError(
+                f"its member {name!r} is damaged ({str(error)[:100]}); copy the file again"
+            ) from error
         if len(data) > member.file_size:
             raise FileError(
                 f"its member {name!r} is larger than the {self._called} says; the file is damaged"

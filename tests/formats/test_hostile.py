@@ -76,10 +76,14 @@ WORDS = b"BT /F1 12 Tf 72 700 Td (The quay was built in 1881.) Tj ET "
 
 
 def deflated(n: int, times: int = 1) -> bytes:
-    """So many bytes of blanks, deflated again and again; made piece by piece."""
-    packer = zlib.compressobj(9)
+    """So many bytes of blanks, deflated again and again; one piece is packed and repeated."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     piece = b" " * 2**20
-    data = b"".join(packer.compress(piece) for _ in range(n // 2**20)) + packer.flush()
+    packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    check = 1
+    for _ in range(n // 2**20):
+        check = zlib.adler32(piece, check)
+    data = b"\x78\xda" + packed * (n // 2**20) + b"\x03\x00" + struct.pack(">I", check)
     for _ in range(times - 1):
         data = zlib.compress(data, 9)
     return data
