@@ -27,7 +27,7 @@ __all__ = ["IvfStore"]
 
 # Lists that a question looks into, and how many of what is found there are scored again for each result
 # asked for; by measurement: benchmarks/README.md, "From a thousand chunks to a million".
-N_PROBES = 48
+N_PROBES = 128
 SHORT_LIST = 4
 SHORT_LIST_LEAST = 200
 
