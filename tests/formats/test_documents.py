@@ -48,11 +48,14 @@ class TestWord:
         space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
         body = (
             "<w:p><w:r><w:t>Kept </w:t></w:r><w:ins><w:r><w:t>inserted </w:t></w:r></w:ins>"
-            "<w:del><w:r><w:delText>DELETED </w:delText></w:r></w:del><w:r><w:rPr><w:vanish/></w:rPr><w:t>HIDDEN</w:t></w:r>"
+            "<w:del><w:r><w:delText>DELETED </w:delText></w:r></w:del>"
+            "<w:r><w:rPr><w:vanish/></w:rPr><w:t>HIDDEN</w:t></w:r>"
             "<w:hyperlink><w:r><w:t>linked</w:t></w:r></w:hyperlink><w:r><w:t>.</w:t></w:r>"
             "<w:r><w:fldChar/><w:instrText>FIELD</w:instrText></w:r></w:p>"
-            "<w:sdt><w:sdtPr><w:alias/></w:sdtPr><w:sdtContent><w:p><w:r><w:t>Controlled.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
-            "<w:p><w:r><w:t>Around</w:t><w:pict><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></w:pict>"
+            "<w:sdt><w:sdtPr><w:alias/></w:sdtPr>"
+            "<w:sdtContent><w:p><w:r><w:t>Controlled.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+            "<w:p><w:r><w:t>Around</w:t>"
+            "<w:pict><w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent></w:pict>"
             "<w:br/><w:t>it</w:t></w:r></w:p>"
         )
         data = zipped(

@@ -144,7 +144,7 @@ class TestStructures:
                         "<![CDATA[",
                         "<?xml?>",
                     ]
-                ),  # noqa: E501
+                ),
                 st.text(max_size=20),
             ),
             max_size=60,
@@ -194,7 +194,7 @@ class TestStructures:
                             "text/plain; charset*=x''%ff",
                             "Mon, 99 Foo 20240",
                         ]
-                    ),  # noqa: E501
+                    ),
                 ),
             ),
             max_size=8,
@@ -204,7 +204,7 @@ class TestStructures:
             st.sampled_from(
                 ["--B\n\nx\n--B\n", "--B\nContent-Type: text/html\n\n<p>hi\n--B--", "=ZZ=", "&&&&"]
             ),
-        ),  # noqa: E501
+        ),
     )
     def test_any_header_of_a_mail(
         self, parser: ConfinedParser, headers: list[tuple[str, str]], body: str

@@ -188,15 +188,26 @@ class TestLineEnds:
         assert whole in read(pdf(lines(*filler, *drawn))).text
 
     def test_a_word_that_stands_whole_elsewhere_decides(self) -> None:
-        text = read(pdf(lines("The cooperation and the co-operation of both.", "They offered their full re-", "sign.", "A resign it was, they said, and re-sign is rare; resign, resign."))).text  # fmt: skip
+        text = read(
+            pdf(
+                lines(
+                    "The cooperation and the co-operation of both.",
+                    "They offered their full re-",
+                    "sign.",
+                    "A resign it was, they said, and re-sign is rare; resign, resign.",
+                )
+            )
+        ).text
         assert "full resign." in text
 
     def test_paragraphs_are_kept_apart_by_gaps_and_indents(self) -> None:
         gap = both(lines("One paragraph ends here.", y=740), lines("Another one begins here.", y=700))
         assert "ends here.\n\nAnother" in read(pdf(gap)).text
         body = wrapped(" ".join(sentences(5, 5)), 80)
-        indented = both(lines(*body), lines("Indented it begins, as books do it, and goes on to", x=90, y=740 - 12.5 * len(body)),
-                        lines("the next line which is at the margin again, quite so.", y=740 - 12.5 * (len(body) + 1)))  # fmt: skip
+        below = 740 - 12.5 * len(body)
+        first = lines("Indented it begins, as books do it, and goes on to", x=90, y=below)
+        second = lines("the next line which is at the margin again, quite so.", y=below - 12.5)
+        indented = both(lines(*body), first, second)
         assert (
             "\n\nIndented it begins, as books do it, and goes on to the next line" in read(pdf(indented)).text
         )

@@ -22,8 +22,8 @@ def read(page: str | bytes, **options: bool) -> Parsed:
 class TestContent:
     def test_the_article_and_nothing_else(self) -> None:
         assert read(PAGE).text == (
-            "# Bridge reopens after repairs\n\nBy Ada Moor\n\nThe old bridge over the Elm reopened on Friday after nine "
-            "months of repairs, the harbour master said in a statement that was sent to residents of both banks of the "
+            "# Bridge reopens after repairs\n\nBy Ada Moor\n\nThe old bridge over the Elm reopened on Friday after "
+            "nine months of repairs, the harbour master said in a statement that was sent to residents of both banks of the "
             "river.\n\n## What was done\n\n- The deck was replaced.\n- Two piers were strengthened.\n\nPart | Cost\n"
             "Deck | 2.1 million\n\nFerries ran free of charge during the closure.\nThey carried 4,000 people a day.\n"
         )
@@ -70,7 +70,8 @@ class TestContent:
         assert text == "- one\n- inner\n- two\n\nTerm\n\nMeaning\n"
 
     def test_a_table_that_lays_out_the_page_is_read_as_text(self) -> None:
-        page = f"<table><tr><td><table><tr><td>Menu</td></tr></table></td><td><h1>Title</h1><p>{LONG}</p></td></tr></table>"
+        menu = "<table><tr><td>Menu</td></tr></table>"
+        page = f"<table><tr><td>{menu}</td><td><h1>Title</h1><p>{LONG}</p></td></tr></table>"
         text = read(page).text
         assert f"# Title\n\n{LONG.strip()}" in text
         assert " | " not in text
