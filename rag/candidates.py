@@ -29,6 +29,8 @@ _N_COMPARED = 10
 
 # The cosine of each text with the question, float32, (n_texts,).
 Similarity = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+# The share of the question's words that each text holds alike, in another language.
+Likeness = Callable[[Sequence[str]], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,14 @@ class RankWeights:
         retrieval: of the retriever's fused score of its chunk.
         similarity: of the cosine of question and quote.
         name_only: added where the span stands in a heading, a title or a caption.
+        alike: of the share of the question's words that a quote in another language holds alike. Reader and
+            encoder know English best: they give such quotes less than they deserve.
     """
 
     retrieval: float = 20.0
     similarity: float = 12.0
     name_only: float = -4.0
+    alike: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Candidate:
         score: what candidates are ordered by; higher is better.
         similarity: cosine of question and quote; 0 where it was not compared.
         n_support: other places, of any document, that give the same short answer.
+        alike: share of the question's words that the quote holds in another language's spelling, 0 to 1; None
+            where it is in the question's language.
     """
 
     document: Document
@@ -71,6 +78,7 @@ class Candidate:
     score: float
     similarity: float = 0.0
     n_support: int = 0
+    alike: float | None = None
 
     @property
     def place(self) -> tuple[str, Span]:
@@ -91,6 +99,7 @@ def find_candidates(
     *,
     max_quote_words: int,
     weights: RankWeights | None = None,
+    alike: Likeness | None = None,
 ) -> list[Candidate]:
     """Order the reader's spans over all chunks and keep each place once.
 
@@ -101,6 +110,7 @@ def find_candidates(
         similarity: compares quotes with the question.
         max_quote_words: what a quote should stay within.
         weights: how the scores are added up.
+        alike: compares quotes in another language with the question, word by word.
 
     Returns:
         Best first.
@@ -115,7 +125,10 @@ def find_candidates(
         place = (candidate.document.doc_id, candidate.span)
         if place not in best or candidate.score > best[place].score:
             best[place] = candidate
-    ranked = _sorted(best.values())
+    found = list(best.values())
+    if alike is not None and weights.alike:
+        found = _with_alike(found, alike, weights.alike)
+    ranked = _sorted(found)
     if weights.similarity:
         ranked = _compared(ranked, similarity, weights.similarity)
     said = [(candidate, same_words(candidate.short)) for candidate in ranked if candidate.reading.score > 0]
@@ -134,6 +147,18 @@ def _place(
         score += weights.name_only
     quote = quote_span(document, span, max_quote_words)
     return Candidate(document, span, quote, span.of(document.text), hit, reading, score)
+
+
+def _with_alike(found: list[Candidate], alike: Likeness, weight: float) -> list[Candidate]:
+    """Those in another language than the question's, with the likeness of their words added."""
+    foreign = {c.place: c.quote.of(c.document.text) for c in found if c.hit.alike is not None}
+    shares = dict(zip(foreign, alike(list(foreign.values())), strict=True))
+    return [
+        replace(c, alike=shares[c.place], score=c.score + weight * shares[c.place])
+        if c.place in shares
+        else c
+        for c in found
+    ]
 
 
 def _compared(ranked: list[Candidate], similarity: Similarity, weight: float) -> list[Candidate]:

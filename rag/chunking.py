@@ -7,12 +7,13 @@ then checked with the encoder's own tokenizer, because encoders cut longer input
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from rag.cleaning import MappedText, join_search_copies, search_copy
+from rag.cleaning.mixed import language_runs
 from rag.config import ChunkConfig
 from rag.datatypes import Chunk, Document, Span
 from rag.encoder import Encoder
@@ -37,7 +38,8 @@ def chunk_document(document: Document, config: ChunkConfig, encoder: Encoder) ->
     """Cut one document into overlapping runs of whole sentences.
 
     A sentence that alone is longer than a chunk may be is cut between words, each part a chunk
-    of its own, so that nothing is left unindexed.
+    of its own, so that nothing is left unindexed. A chunk is in one language: where a document changes its
+    language from one paragraph to the next, it is cut there.
 
     Args:
         document: with `sentences` filled in.
@@ -51,7 +53,9 @@ def chunk_document(document: Document, config: ChunkConfig, encoder: Encoder) ->
     sizes = count_tokens([copy.text for copy in copies])
     limit = min(config.max_tokens, encoder.max_tokens - 2)
     chunks: list[Chunk] = []
-    for first, last in _runs(sizes, limit, config.overlap_sentences):
+    runs = list(_runs(sizes, limit, config.overlap_sentences))
+    languages = language_runs(document.text, document.sentences, document.language)
+    for first, last in runs if len(languages) == 1 else _divided(runs, languages):
         merged = join_search_copies(document.text, document.sentences[first:last])
         chunks.extend(_fit(document, first, last, merged, sizes[first:last], limit, encoder))
     return chunks
@@ -73,6 +77,26 @@ def _runs(sizes: list[int], limit: int, overlap: int) -> Iterator[tuple[int, int
         # An overlap that leaves no room for the next sentence would only repeat sentences.
         while first < last and sum(sizes[first : last + 1]) > limit:
             first += 1
+
+
+def _divided(
+    runs: Sequence[tuple[int, int]], languages: Sequence[tuple[int, int, str | None]]
+) -> Iterator[tuple[int, int]]:
+    """The runs cut where the language changes, without what another part of a run holds whole."""
+    parts: set[tuple[int, int]] = set()
+    at = 0
+    for first, last in runs:
+        while languages[at][1] <= first:
+            at += 1
+        for begin, end, _ in islice(languages, at, None):
+            if begin >= last:
+                break
+            parts.add((max(first, begin), min(last, end)))
+    furthest = 0
+    for first, last in sorted(parts, key=lambda part: (part[0], -part[1])):
+        if last > furthest:
+            yield first, last
+            furthest = last
 
 
 def _fit(
@@ -116,9 +140,13 @@ def _chunk(document: Document, first: int, last: int, copy: MappedText, begin: i
     span = copy.to_raw(begin, end)
     text = copy.text[begin:end]
     offsets = _clip(copy.breakpoints, begin, end)
-    key = f"{document.doc_id}\0{span.start}\0{span.end}\0{text}".encode()
-    chunk_id = hashlib.sha256(key).hexdigest()[:20]
-    return Chunk(chunk_id, document.doc_id, first, last, Span(span.start, span.end), text, offsets)
+    known_as = chunk_id(document.doc_id, span, text)
+    return Chunk(known_as, document.doc_id, first, last, Span(span.start, span.end), text, offsets)
+
+
+def chunk_id(doc_id: str, span: Span, text: str) -> str:
+    """The same for the same text at the same place of the same document."""
+    return hashlib.sha256(f"{doc_id}\0{span.start}\0{span.end}\0{text}".encode()).hexdigest()[:20]
 
 
 def _clip(breakpoints: tuple[tuple[int, int], ...], begin: int, end: int) -> tuple[tuple[int, int], ...]:

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from rag.candidates import Candidate
 from rag.citation import same_words
+from rag.cleaning.language import question_language
+from rag.cognates import has_alike
 from rag.retriever import Hit
+from rag.stores.tokens import words as folded_words
 from rag.stores.words import WordStore
 
 __all__ = ["DECIDING", "FEATURES", "describe"]
@@ -44,7 +47,7 @@ DECIDING = (
 )
 
 # Capitalised words but the first of the question, and numbers.
-_NAME = re.compile(r"(?<!^)\b[^\W\d_a-z][\w’'-]*")
+_NAME = re.compile(r"(?<!^)(?<!^[¿¡])\b[^\W\d_a-z][\w’'-]*")
 _NUMBER = re.compile(r"\b\d[\d.,]*")
 
 # A name that is not within this many characters of the quote says nothing about the quote.
@@ -68,7 +71,8 @@ def describe(
         the best candidate that says something else elsewhere; `support`, log of 1 + agreeing places;
         `similarity`, cosine of question and quote; `retrieval`, the retriever's fused score; `dense`,
         `dense_top`, cosine of its chunk and of the best chunk; `bm25`, log of 1 + raw score; `coverage`,
-        `quote_coverage`, weight of the question's words found in chunk and in quote, 0 to 1; `names_missing`,
+        `quote_coverage`, weight of the question's words found in chunk and in quote (in another language's
+        spelling too, where they are in one), 0 to 1; `names_missing`,
         `numbers_missing`, how many of the question's names its document lacks, and of its numbers its
         chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits.
     """
@@ -78,6 +82,7 @@ def describe(
     chunk = best.hit.chunk
     near = f"{best.document.title or ''} {chunk.text}"
     quote = best.quote.of(best.document.text)
+    language = best.document.language
     rank = next((place for place, hit in enumerate(hits) if hit.chunk_idx == best.hit.chunk_idx), len(hits))
     return {
         "reader": max(-20.0, min(20.0, best.reading.score)),
@@ -90,10 +95,10 @@ def describe(
         "dense": best.hit.dense,
         "dense_top": max(hit.dense for hit in hits),
         "bm25": math.log1p(max(0.0, best.hit.bm25)),
-        "coverage": words.coverage(question, near),
-        "quote_coverage": words.coverage(question, quote),
-        "names_missing": float(min(2, _missing(_NAME, question, _around(best)))),
-        "numbers_missing": float(min(2, _missing(_NUMBER, question, near))),
+        "coverage": max(words.coverage(question, near, language), best.hit.alike or 0.0),
+        "quote_coverage": max(words.coverage(question, quote, language), best.alike or 0.0),
+        "names_missing": float(min(2, _names_missing(question, best))),
+        "numbers_missing": float(min(2, len(_missing(_NUMBER.findall(question), near)))),
         "rank": math.log1p(rank),
     }
 
@@ -110,11 +115,21 @@ def _next_score(candidates: Sequence[Candidate]) -> float:
     return best.score - 10.0
 
 
-def _missing(kind: re.Pattern[str], question: str, text: str) -> int:
-    """How many of the question's names or numbers the text does not hold."""
+def _names_missing(question: str, best: Candidate) -> int:
+    """How many of the question's names the document lacks; by likeness where languages or cases inflect them."""
+    around = _around(best)
+    missing = _missing([name for name in _NAME.findall(question) if name[0].isupper()], around)
+    if not missing or (best.hit.alike is None and question_language(question) in (None, "en")):
+        return len(missing)
+    there = frozenset(folded_words(around))
+    return sum(not all(has_alike(word, there) for word in folded_words(name)) for name in missing)
+
+
+def _missing(wanted: Sequence[str], text: str) -> list[str]:
+    """Those of the question's names or numbers that the text does not hold."""
     there = f" {same_words(text)} "
-    wanted = (same_words(found.removesuffix("’s").removesuffix("'s")) for found in kind.findall(question))
-    return sum(bool(words) and f" {words} " not in there for words in wanted)
+    sought = ((name, same_words(name.removesuffix("’s").removesuffix("'s"))) for name in wanted)
+    return [name for name, words in sought if words and f" {words} " not in there]
 
 
 def _around(candidate: Candidate) -> str:

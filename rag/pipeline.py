@@ -12,7 +12,7 @@ import copy
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +29,7 @@ from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
 from rag.index import Index
+from rag.inference import side_by_side
 from rag.question import check_question
 from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
@@ -130,6 +131,45 @@ class Pipeline:
             considered = self.consider(question, documents=documents)
         return self._answer(question, considered, top_k, started)
 
+    def ask_many(
+        self,
+        questions: Sequence[str],
+        *,
+        top_k: int = 3,
+        documents: Sequence[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Answer]:
+        """As `ask`, of many questions, side by side: more of them in the same time, each with the same answer.
+
+        Args:
+            questions: up to 2,000 characters each.
+            top_k: most citations, or nearest passages where refused.
+            documents: patterns of doc_ids to search in.
+            progress: told (n_done, n_total) after each question.
+
+        Raises:
+            QuestionError: one is empty, blank, too long or not text; none is asked then.
+        """
+        for question in questions:
+            check_question(question)
+        answers = []
+        asking = self._remembering()
+        for answer in side_by_side(partial(asking.ask, top_k=top_k, documents=documents), questions):
+            answers.append(answer)
+            if progress is not None:
+                progress(len(answers), len(questions))
+        return answers
+
+    def consider_many(self, questions: Sequence[str]) -> Iterator[Considered]:
+        """As `consider`, of many questions, side by side, in their order."""
+        return side_by_side(self._remembering().consider, questions)
+
+    def _remembering(self) -> Pipeline:
+        """The same pipeline, for many questions."""
+        other = copy.copy(self)
+        other.retriever = self.retriever.remembering()
+        return other
+
     def read(self, question: str, texts: Mapping[str, str], *, top_k: int = 3) -> Answer:
         """Answer from the given texts alone, each read whole; nothing is retrieved.
 
@@ -223,6 +263,7 @@ class Pipeline:
                 partial(self.retriever.similarity, question),
                 max_quote_words=self.config.read.max_quote_words,
                 weights=calibration.rank,
+                alike=partial(self.retriever.alike, question),
             )
             features = describe(question, candidates, hits, self.index.words)
             decision = calibration.decide(features, self.config.decide)

@@ -4,10 +4,16 @@ The fused score is a weighted sum of the cosine and of BM25 as a share of what t
 could score at most (theoretical bounds instead of observed ones: Bruch, Gai & Ingber, TOIS 2023,
 2210.11934). Both are absolute, so that the fused score compares between questions, which a rank or a
 z-score does not; the decision to answer needs that.
+
+A chunk in another language than the question's shares few stems with it. There, words that look alike
+(`rag.cognates`) count in place of BM25 where they say more. Chunks in the question's language are scored
+as if there were no others.
 """
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,15 +21,25 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from rag.cleaning.language import passage_language, question_language
+from rag.cognates import alike_share
 from rag.config import RetrieveConfig
 from rag.datatypes import Chunk
 from rag.encoder import Encoder
 from rag.index import Index
+from rag.stores.tokens import DEFAULT_LANGUAGE
 
 __all__ = ["Hit", "Mode", "Retriever"]
 
 Mode = Literal["hybrid", "dense", "bm25"]
 Floats = npt.NDArray[np.float32]
+
+# BM25's share of its bound for a chunk that holds all of a question's words once, about.
+_ALIKE_AS_BM25 = 0.5
+
+
+# Vectors that are remembered at most; 15 MB.
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,8 @@ class Hit:
         dense: cosine of question and chunk, -1 to 1.
         bm25: raw BM25 score, 0 or more.
         score: what the hits are ordered by; higher is better.
+        alike: share of the question's words that it holds in another language's spelling, 0 to 1; None where
+            it is in the question's language.
     """
 
     chunk_idx: int
@@ -43,6 +61,7 @@ class Hit:
     dense: float
     bm25: float
     score: float
+    alike: float | None = None
 
 
 class Retriever:
@@ -58,7 +77,18 @@ class Retriever:
         self._index = index
         self._encoder = encoder
         self._config = config or RetrieveConfig()
-        self._last: tuple[str, Floats] = ("", np.zeros(0, dtype=np.float32))
+        self._last = threading.local()
+        self._known: dict[str, Floats] | None = None
+
+    def remembering(self) -> Retriever:
+        """The same, but a text that several questions are compared with is encoded once.
+
+        For asking many questions; a server has no use for it, and latencies would be too good. Encoders that
+        pad texts may give vectors that differ in the last places with what is encoded beside.
+        """
+        other = copy.copy(self)
+        other._known = {}
+        return other
 
     def retrieve(
         self,
@@ -88,7 +118,11 @@ class Retriever:
         found = np.isin(idx, dense_idx[0])
         dense[np.searchsorted(idx, dense_idx[0])] = dense_top[0]
         dense[~found] = vectors.cosines(vector, idx[~found])
-        score = self._fuse(mode, dense, bm25 / words.ceiling(question))
+        share = bm25 / words.ceiling(question)
+        alike = self._alike(question, idx)
+        for place, likeness in alike.items():
+            share[place] = max(share[place], _ALIKE_AS_BM25 * likeness)
+        score = self._fuse(mode, dense, share)
         # Ties go to the earlier chunk, so that the order never depends on the machine.
         order = np.lexsort((idx, -score))[:k]
         return [
@@ -98,6 +132,7 @@ class Retriever:
                 float(dense[i]),
                 float(bm25[i]),
                 float(score[i]),
+                alike.get(int(i)),
             )
             for i in order
             if mode != "bm25" or bm25[i] > 0
@@ -105,17 +140,40 @@ class Retriever:
 
     def similarity(self, question: str, texts: Sequence[str]) -> Floats:
         """Cosine of the question with each text, float32, (n_texts,)."""
-        scores: Floats = self._encoder.encode_document(texts) @ self._query_vector(question)
+        scores: Floats = self._document_vectors(texts) @ self._query_vector(question)
         return scores
+
+    def _document_vectors(self, texts: Sequence[str]) -> Floats:
+        known = self._known
+        if known is None:
+            return self._encoder.encode_document(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        made = dict(zip(missing, self._encoder.encode_document(missing), strict=True)) if missing else {}
+        if len(known) < _MOST_KNOWN:
+            known.update(made)
+        return np.stack([made[text] if text in made else known[text] for text in texts])
+
+    def alike(self, question: str, texts: Sequence[str]) -> list[float]:
+        """For each text the share of the question's words that it holds in another language's spelling."""
+        weights = self._index.words.weights(question)
+        return [alike_share(weights, text) for text in texts]
+
+    def _alike(self, question: str, idx: npt.NDArray[np.int64]) -> dict[int, float]:
+        """For places in `idx` whose chunk is in another language than the question: how alike its words are."""
+        asked = question_language(question) or DEFAULT_LANGUAGE
+        # Most corpora are in one language: nothing is opened for them.
+        if self._index.words.languages <= {asked}:
+            return {}
+        texts = [self._index.chunks[int(chunk)].text for chunk in idx]
+        foreign = [place for place, text in enumerate(texts) if passage_language(text) != asked]
+        return dict(zip(foreign, self.alike(question, [texts[place] for place in foreign]), strict=True))
 
     def _query_vector(self, question: str) -> Floats:
         """The question's vector, kept for as long as the same question is worked on."""
-        kept_question, vector = self._last
-        if kept_question != question:
-            vector = self._encoder.encode_query(question)
-            # One assignment of one tuple: threads may each replace it, none sees half of it.
-            self._last = (question, vector)
-        return vector
+        kept: tuple[str, Floats] | None = getattr(self._last, "kept", None)
+        if kept is None or kept[0] != question:
+            kept = self._last.kept = (question, self._encoder.encode_query(question))
+        return kept[1]
 
     def _fuse(self, mode: Mode, dense: Floats, bm25: Floats) -> Floats:
         if mode == "dense":

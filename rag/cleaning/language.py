@@ -1,4 +1,4 @@
-"""Which language a paragraph is written in, by its script and its commonest small words.
+"""Which language a paragraph or a question is written in, by its script and its commonest small words.
 
 A trained detector would cost more (megabytes and a dependency) than the choice of a sentence
 splitter's rules needs. Counting function words is right on nearly every paragraph of 8 words or more of the
@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
-__all__ = ["STOP_WORDS", "guess_language", "is_function_word"]
+__all__ = [
+    "ASKING_WORDS",
+    "STOP_WORDS",
+    "guess_language",
+    "is_function_word",
+    "passage_language",
+    "question_language",
+]
 
 STOP_WORDS: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
@@ -39,6 +47,27 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     for word in frozenset().union(*STOP_WORDS.values())
 }
 _MIN_HITS = 3
+_MIN_KINDS = 4
+# Words that only questions and requests begin with or turn on; a question has too few others to tell by.
+ASKING_WORDS = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "what which who whom whose when where why how do does did can could should give list name explain",
+        "es": "qué quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde cómo quien cual cuales "
+        "cuando cuanto cuantos donde hay tiene hizo quiere puede debe",
+        "de": "was will kann muss soll wer wen wem wessen wann wo woher wohin warum weshalb wieso wie wieviel "
+        "wieviele welche welcher welches welchen welchem worüber wodurch womit wofür woran viele gibt wurde "
+        "wurden hatte",
+        "fr": "veut peut doit va quoi quel quelle quels quelles quand où pourquoi comment combien qu "
+        "lequel laquelle sert fait était étaient ont cela ça",
+        "it": "chi che cosa quale quali quando dove perché quanto quanti quante quanta cos qual",
+        "pt": "quem qual quais onde quanto quantos quantas quanta porquê porque quê",
+        "nl": "wie wat waar wanneer waarom hoe hoeveel welk welke waarmee",
+        "sv": "vem vad vilken vilket vilka varför hur var",
+        "pl": "kto kogo komu co gdzie kiedy dlaczego ile jaki jaka jakie czy skąd",
+    }.items()
+}
+_ASKED_WORDS = {language: STOP_WORDS[language] | asking for language, asking in ASKING_WORDS.items()}
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
     ("ko", re.compile("[\uac00-\ud7af]")),
@@ -76,6 +105,53 @@ def guess_language(text: str, default: str = "en") -> str:
     if n < max(_MIN_HITS, 0.15 * len(words), 1.3 * hits[default]):
         return default
     return best
+
+
+@lru_cache(maxsize=8192)
+def passage_language(text: str, default: str = "en") -> str:
+    """As `guess_language`, and only where the evidence is plain; else `default`.
+
+    What is cut and stemmed by another language's rules than its document's has several different small
+    words of that language: a list of French titles or "I’m", "I’d", "I’ll" don't make a paragraph foreign.
+
+    >>> passage_language("“I’m hurt, I’m sad,” he said. “I know, I know.”")
+    'en'
+    """
+    language = guess_language(text, default)
+    if language == default or language not in STOP_WORDS:
+        return language
+    found = _WORD.findall(text[:_SAMPLE].lower())
+    own = [word for word in found if word in STOP_WORDS[language]]
+    others = sum(word in STOP_WORDS.get(default, ()) for word in found)
+    plain = len(set(own)) >= _MIN_KINDS and len(own) >= max(0.2 * len(found), 2 * others)
+    return language if plain else default
+
+
+@lru_cache(maxsize=1024)
+def question_language(text: str) -> str | None:
+    """ISO 639-1 code of a question's language; None where nothing tells it (keywords, a name).
+
+    >>> question_language("¿Qué quiere fortalecer Washington?"), question_language("Who was it?")
+    ('es', 'en')
+    >>> question_language("rare earths tariffs") is None
+    True
+    """
+    letters = sum(map(str.isalpha, text))
+    for code, pattern in _SCRIPTS:
+        n = len(pattern.findall(text))
+        if n and n >= letters * (0.05 if code == "ja" else 0.3):
+            return code
+    if "¿" in text or "¡" in text:
+        return "es"
+    found = _WORD.findall(text.lower())
+    hits = {code: sum(word in words for word in found) for code, words in _ASKED_WORDS.items()}
+    hits["de"] += bool(re.search("[äöüß]", text))
+    best = max(hits, key=lambda code: (hits[code], code == "en"))
+    if not hits[best]:
+        return None
+    # One small word is a name's as often as a language's ("La Paz"); a question word is not.
+    asks = any(word in ASKING_WORDS[best] for word in found)
+    return best if hits[best] > 1 or asks else None
 
 
 def is_function_word(word: str) -> bool:

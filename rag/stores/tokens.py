@@ -207,6 +207,16 @@ class TermMaker:
             self._stems[own] = {}
         return [self._stem(word, own) for word in words(text)]
 
+    def of_passage(self, text: str, language: str) -> frozenset[str]:
+        """The distinct terms of a text that need not be of the index, whose languages stay as they are.
+
+        A text in a language that the index lacks is stemmed as the question's words are: in all that it has.
+        """
+        own = passage_language(text, language)
+        if own not in self.stop_words:
+            return frozenset(self.of_question(text, keep_stop_words=True))
+        return frozenset(self._stem(word, own) for word in words(text))
+
     def of_question(self, text: str, *, keep_stop_words: bool = False) -> list[str]:
         """The distinct terms of a question, without stop words unless nothing else is there."""
         stems = self.by_word(text, keep_stop_words=keep_stop_words)
@@ -217,15 +227,17 @@ class TermMaker:
 
         The stem in the question's own language comes first, where the index has that language.
         """
-        found = list(dict.fromkeys(words(text)))
-        asked = self._asked(text)
-        stops = self._stops(asked)
-        content = found if keep_stop_words else [word for word in found if not _is_stop(word, stops)]
+        # A passage is no question: nothing of it is left out, and the order says nothing.
+        asked = None if keep_stop_words else self._asked(text)
         languages = sorted(self.stop_words, key=lambda language: (language != asked, language))
-        return [
-            tuple(dict.fromkeys(self._stem(word, language) for language in languages))
-            for word in content or found
-        ]
+        kept = list(dict.fromkeys(words(text))) if keep_stop_words else self.content(text)
+        return [tuple(dict.fromkeys(self._stem(word, language) for language in languages)) for word in kept]
+
+    def content(self, text: str) -> list[str]:
+        """The distinct words of a question, not stemmed, without stop words unless nothing else is there."""
+        found = list(dict.fromkeys(words(text)))
+        stops = self._stops(self._asked(text))
+        return [word for word in found if not _is_stop(word, stops)] or found
 
     def _asked(self, text: str) -> str | None:
         """The question's language; where nothing tells it, the default one if the index has that."""

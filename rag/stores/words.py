@@ -30,7 +30,7 @@ from rag.errors import ConfigError
 from rag.stores.base import Bools, Floats, Ints, check_filter
 from rag.stores.live import Live
 from rag.stores.postings import K1, B, Postings
-from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker
+from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker, language_of
 
 __all__ = ["K1", "B", "WordPart", "WordStore"]
 
@@ -165,23 +165,37 @@ class WordStore:
         order = order[score[order] > 0]
         return score[order], place[order]
 
-    def coverage(self, query: str, text: str) -> float:
+    def coverage(self, query: str, text: str, language: str | None = None) -> float:
         """Share of the question's words that a text holds, each weighted by its rarity in this corpus.
 
         Args:
             query: the question as asked.
-            text: where its words are looked for, in any language of the index.
+            text: where its words are looked for.
+            language: of the text; None looks for the words' stems in any language of the index.
 
         Returns:
             0 to 1; 0 where the question has no words. A word that the corpus lacks weighs most.
         """
-        there = set(self._terms.of_question(text, keep_stop_words=True))
+        if language is None:
+            there = frozenset(self._terms.of_question(text, keep_stop_words=True))
+        else:
+            there = self._terms.of_passage(text, language_of(language))
         found = total = 0.0
         for stems in self._terms.by_word(query):
             weight = self._word_rarity(stems)
             total += weight
             found += weight if there.intersection(stems) else 0.0
         return found / total if total else 0.0
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Those that the chunks are in, ISO 639-1."""
+        return frozenset(self._terms.stop_words)
+
+    def weights(self, query: str) -> dict[str, float]:
+        """The question's words, folded, each with its rarity in this corpus."""
+        kept = zip(self._terms.content(query), self._terms.by_word(query), strict=True)
+        return {word: self._word_rarity(stems) for word, stems in kept}
 
     def ceiling(self, query: str) -> float:
         """What no chunk's BM25 score for this question can reach: its words' rarities added up, above 0."""
