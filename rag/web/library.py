@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import FileError, IndexMismatch, IndexMissing, RagError
+from rag.formats import SUFFIXES
 from rag.web.markup import plain
 from rag.web.options import LIMITS
 from rag.web.service import PipelineLike, Service, report
@@ -216,30 +217,53 @@ class Library:
         return failed
 
     def _mirror_base(self) -> None:
-        """The documents that the server was started with, under the names they have."""
+        """The documents that the server was started with, under the names they have.
+
+        Where a file that isn't text has gone or changed since, its text is what is left of it: it stays
+        under the file's name with `.txt` added.
+        """
         index = self._base.index
-        wanted = set(index.documents)
+        sources = {
+            doc_id: self._unchanged(doc_id, index.documents[doc_id].sha256) for doc_id in index.documents
+        }
+        names = {
+            doc_id: doc_id if source or _is_text(doc_id) else f"{doc_id}.txt"
+            for doc_id, source in sources.items()
+        }
+        wanted = set(names.values())
         for path in list(self._documents.rglob("*")):
             doc_id = path.relative_to(self._documents).as_posix()
             if path.is_file() and not doc_id.startswith(ADDED) and doc_id not in wanted:
                 path.unlink()
         for doc_id, document in index.documents.items():
-            target = self._documents / doc_id
+            target = self._documents / names[doc_id]
             if doc_id.startswith(ADDED) or (target.exists() and _digest(target) == document.sha256):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.unlink(missing_ok=True)
-            source = locate(index, doc_id)
-            if source is not None and source.is_file() and _digest(source) == document.sha256:
+            source = sources[doc_id]
+            if source is not None:
                 shutil.copyfile(source, target)
             else:
                 target.write_bytes(document.text.encode("utf-8"))
+
+    def _unchanged(self, doc_id: str, sha256: str) -> Path | None:
+        """A document's file, if it is still what was indexed."""
+        for path in (self._documents / doc_id, locate(self._base.index, doc_id)):
+            if path is not None and path.is_file() and _digest(path) == sha256:
+                return path
+        return None
 
     def _went_wrong(self, error: Exception) -> Result:
         with suppress(OSError):
             for path in self._folder.glob(".*.tmp"):
                 path.unlink()
         return Result("", "result_failed", {"reason": f"{type(error).__name__} {report()}"})
+
+
+def _is_text(doc_id: str) -> bool:
+    kind = SUFFIXES.get(Path(doc_id).suffix.lower())
+    return kind is None or kind.module is None
 
 
 def _digest(path: Path) -> str:

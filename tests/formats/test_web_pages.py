@@ -25,7 +25,8 @@ class TestContent:
             "# Bridge reopens after repairs\n\nBy Ada Moor\n\nThe old bridge over the Elm reopened on Friday after "
             "nine months of repairs, the harbour master said in a statement that was sent to residents of both "
             "banks of the river.\n\n## What was done\n\n- The deck was replaced.\n- Two piers were strengthened.\n\n"
-            "Part | Cost\nDeck | 2.1 million\n\nFerries ran free of charge during the closure.\nThey carried 4,000 people a day.\n"
+            "Part | Cost\nDeck | 2.1 million\n\n"
+            "Ferries ran free of charge during the closure.\nThey carried 4,000 people a day.\n"
         )
 
     def test_what_the_page_says_of_itself(self) -> None:
