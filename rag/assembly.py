@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,10 @@ from rag.datatypes import Document
 from rag.dates import iso_date
 from rag.encoder import Encoder
 from rag.errors import FileError, ModelError
-from rag.facts import encode_facts
+from rag.facts import NO_FACTS, encode_facts
 from rag.formats import Parsed
 from rag.records import encode_chunk, encode_document
-from rag.sketches import sketch_texts
+from rag.sketches import SKETCH_SIZE, sketch_texts
 from rag.stores import VectorStore
 from rag.stores.base import Floats
 
@@ -40,24 +40,24 @@ class Part:
         doc_id: the document's.
         sha256: of its file.
         document: its record.
-        facts: what filters ask of it.
-        sketch: uint32, (64,), what near-duplicates are found by.
         chunks: its chunks' records.
         texts: its chunks' texts.
         language: of the document, for the stemmer.
         rows: for each chunk the place in the index before that holds its vector already; -1 where it
             must be encoded.
+        facts: what filters ask of it.
+        sketch: uint32, (64,), what near-duplicates are found by; zeros where nothing is a copy of it.
     """
 
     doc_id: str
     sha256: str
     document: bytes
-    facts: bytes
-    sketch: npt.NDArray[np.uint32]
     chunks: list[bytes]
     texts: list[str]
     language: str | None
     rows: list[int]
+    facts: bytes = NO_FACTS
+    sketch: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(SKETCH_SIZE, np.uint32))
 
 
 def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furniture: bool = True) -> Document:

@@ -2,7 +2,8 @@
 
     index/
     ├── CURRENT              "gen-000002 <sha256 of its manifest>", replaced in one step
-    ├── gen-000001/          the previous generation, for readers that have just opened it
+    ├── gen-000001/          the previous generation, for readers that have just opened it; only where the
+    │                        current one holds everything that it holds
     ├── gen-000002/          manifest.json and the files whose lengths and checksums it lists
     ├── insources.lock       held by the process that writes; tells an index from other folders
     └── tmp-000003/          being written; left by a killed process, it is removed by the next
@@ -90,14 +91,22 @@ class Writer:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def commit(self, files: Mapping[str, Buffer | Sequence[Buffer] | Kept], about: Mapping[str, Any]) -> str:
+    def commit(
+        self,
+        files: Mapping[str, Buffer | Sequence[Buffer] | Kept],
+        about: Mapping[str, Any],
+        *,
+        forget: bool = False,
+    ) -> str:
         """Write a new generation and make it the current one.
 
-        The one before stays for readers that have it open; older ones are removed.
+        The one before stays for readers that are just opening it; older ones are removed.
 
         Args:
             files: by name; bytes, bytes in parts, or what is taken over from the current generation.
             about: what the manifest says besides.
+            forget: keep no other generation, because something is to be gone. Who has one open goes on with
+                it; who was just opening it opens the new one.
 
         Returns:
             The new generation's name.
@@ -117,7 +126,7 @@ class Writer:
             except BaseException:
                 self.clean(keep=before)
                 raise
-            self.clean(keep={name} if previous is None else {previous, name})
+            self.clean(keep={name} if previous is None or forget else {previous, name})
             return name
 
     def _write(

@@ -20,6 +20,8 @@ from rag.errors import FileError, IndexMismatch, IndexMissing, SourceError
 from rag.failures import save_failures
 from rag.formats import Parsed, ParseOptions
 from rag.generations import writing
+from rag.moving import Origins, moved_part
+from rag.seen import Seen, stamp_of
 from rag.segments import Segment, build_segment, next_name, settle, without
 from rag.snapshot import Index, code_digest, describe, pack
 
@@ -32,6 +34,7 @@ class IndexReport:
 
     Attributes:
         added, changed, unchanged, removed: doc_ids.
+        moved: (doc_id before, doc_id now) of files that were only moved or renamed.
         failed: (file, what was wrong) of those that could not be read and are not in the index.
         left_out: (file, reason) of what is not indexed by design.
         notes: (file, what of it is not in its text) of files read in this run.
@@ -46,6 +49,7 @@ class IndexReport:
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -64,13 +68,18 @@ def update_index(
     config: Config,
     encoder: Encoder,
     progress: Progress | None = None,
+    check: bool = False,
 ) -> IndexReport:
     """Make an index mirror files and folders: new ones enter, changed ones are read again, others leave.
 
-    Files are told apart by the sha256 of their bytes; after an update of this package that cuts text
-    in another way, all are read again. Vectors of chunks whose text stays the same are
-    kept, also where their file changed or was renamed. Where nothing changed, nothing is written. An
-    index of other settings or another encoder, and a damaged one, is built anew.
+    Files are told apart by the sha256 of their bytes; those whose size, times and inode are as they were
+    are not read for it. A file that moved or was renamed, or a copy of one, is taken from the index as it
+    is. What a document that leaves or changes said is in no file of the index afterwards.
+
+    After an update of this package that cuts text in another way, all files are read again. Vectors of
+    chunks whose text stays the same are kept, also where their file changed or was renamed. Where nothing
+    changed, nothing is written. An index of other settings or another encoder, and a damaged one, is
+    built anew.
 
     Args:
         paths: files and folders; together they are all that the index will hold.
@@ -78,6 +87,7 @@ def update_index(
         config: `chunk` and `encoder` shape the index.
         encoder: makes the vectors.
         progress: told (n_done, n_total) chunks after each encoded batch.
+        check: read every file, whatever its times say.
 
     Raises:
         SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
@@ -92,7 +102,8 @@ def update_index(
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
     with writing(root) as writer:
         old = _open_old(root, config, encoder, report)
-        fresh = _read_all(found.files, old, config, encoder, report)
+        seen = Seen(root) if check or old is None else Seen.load(root)
+        fresh = _read_all(found.files, old, config, encoder, report, seen)
         segments = list(old.segments) if old else []
         if (
             old is None
@@ -100,16 +111,22 @@ def update_index(
             or report.added
             or report.changed
             or report.removed
+            or report.moved
         ):
             checkpoint = Checkpoint(root, encoder.encoder_id, encoder.dim)
             try:
                 segments = _revise(segments, fresh, old, encoder, config, report, progress, checkpoint)
-                writer.commit(pack(segments), describe(segments, config, encoder.encoder_id, given))
+                gone = bool(report.removed or report.changed or report.rebuilt)
+                about = describe(segments, config, encoder.encoder_id, given)
+                writer.commit(pack(segments), about, forget=gone)
                 checkpoint.remove()
             finally:
                 checkpoint.close()
+        else:
+            writer.clean(keep=set())  # what a killed run may have left of documents that are gone
         report.n_documents = sum(len(segment.live_documents()) for segment in segments)
         report.n_chunks = sum(segment.n_live() for segment in segments)
+        seen.save(set(report.unchanged).union(part.doc_id for part in fresh))
         save_failures(root, report.failed)
     report.seconds = time.perf_counter() - started
     return report
@@ -137,7 +154,7 @@ def _revise(
     checkpoint: Checkpoint,
 ) -> list[Segment]:
     """The segments without what left or was read again, and with what was."""
-    read_again = {part.doc_id for part in fresh}.union(report.removed)
+    read_again = {part.doc_id for part in fresh}.union(report.removed, (before for before, _ in report.moved))
     leaving = read_again.intersection(old.documents) if old is not None else set()
     stay = [without(segment, _places(segment, leaving)) for segment in segments]
     if fresh:
@@ -155,24 +172,42 @@ def _places(segment: Segment, doc_ids: set[str]) -> npt.NDArray[np.int64]:
 
 
 def _read_all(
-    files: list[SourceFile], old: Index | None, config: Config, encoder: Encoder, report: IndexReport
+    files: list[SourceFile],
+    old: Index | None,
+    config: Config,
+    encoder: Encoder,
+    report: IndexReport,
+    seen: Seen,
 ) -> list[Part]:
     """A part for each readable file that the old index does not hold as it is, sorted."""
+    held = old.documents.digests() if old is not None else {}
+    # What other code has cut is cut again.
+    current = held if old is not None and old.prepared_by == code_digest() else {}
+    origins = Origins(current, {source.doc_id for source in files})
+    parts = []
     fresh: list[tuple[str, Parsed, str]] = []
     options = ParseOptions(config.formats.text_column, keep_furniture=not config.chunk.remove_furniture)
     for source in files:
         doc_id = source.doc_id
+        stamp = stamp_of(source.path)
         try:
-            data, sha256 = read_bytes(source)
-            if _is_current(old, doc_id, sha256):
+            if doc_id in current and seen.same(doc_id, stamp):
                 report.unchanged.append(doc_id)
             else:
-                fresh.append((doc_id, parse_file(source, data, sha256, options), sha256))
+                data, sha256 = read_bytes(source)
+                origin = origins.find(doc_id, sha256) if current.get(doc_id) != sha256 else None
+                if current.get(doc_id) == sha256:
+                    report.unchanged.append(doc_id)
+                elif old is not None and origin is not None:
+                    parts.append(moved_part(old.documents, origin[0], doc_id, old.documents.rows(origin[0])))
+                    _note_origin(report, doc_id, *origin, known=doc_id in held)
+                else:
+                    fresh.append((doc_id, parse_file(source, data, sha256, options), sha256))
+            seen.note(doc_id, stamp)
         except FileError as error:
             _fail(report, doc_id, error)
     # What leaves or changes may come back under another name or for the greater part.
     known = _known_texts(old, set(report.unchanged)) if old is not None and fresh else {}
-    parts = []
     for doc_id, parsed, sha256 in fresh:
         try:
             part = read_part(doc_id, parsed, sha256, config, encoder, known)
@@ -181,7 +216,7 @@ def _read_all(
             continue
         parts.append(part)
         report.notes.extend((doc_id, note) for note in parsed.notes)
-        if old is None or doc_id not in old.documents:
+        if old is None or doc_id not in held:
             report.added.append(doc_id)
         elif (part.document, b"".join(part.chunks)) == old.documents.records(doc_id):
             report.unchanged.append(doc_id)
@@ -194,16 +229,19 @@ def _read_all(
         raise SourceError(
             f"no file could be indexed: {name}: {message}{more}; the index, where there was one, is untouched"
         )
-    held = {part.doc_id for part in parts}.union(report.unchanged)
-    report.removed = [doc_id for doc_id in (old.documents if old else ()) if doc_id not in held]
+    stay = {part.doc_id for part in parts}.union(report.unchanged, (before for before, _ in report.moved))
+    report.removed = [doc_id for doc_id in held if doc_id not in stay]
     return parts
 
 
-def _is_current(old: Index | None, doc_id: str, sha256: str) -> bool:
-    """Whether the old index holds just this file, cut by the code that we are."""
-    if old is None or doc_id not in old.documents or old.prepared_by != code_digest():
-        return False
-    return old.documents.sha256(doc_id) == sha256
+def _note_origin(report: IndexReport, doc_id: str, origin: str, moved: bool, *, known: bool) -> None:
+    """What became of a file whose contents the index has under another name."""
+    if known:
+        report.changed.append(doc_id)
+    elif moved:
+        report.moved.append((origin, doc_id))
+    else:
+        report.added.append(doc_id)
 
 
 def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:

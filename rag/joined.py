@@ -73,6 +73,22 @@ class Documents(Mapping[str, Document]):
             if live.alive is None or live.alive[place]
         ]
 
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each document's file as it was indexed, by doc_id."""
+        found = {}
+        for segment, live in zip(self._segments, self._live, strict=True):
+            packed = segment.digests.all().tobytes()
+            for place, doc_id in enumerate(segment.doc_ids):
+                if live.alive is None or live.alive[place]:
+                    found[doc_id] = packed[32 * place : 32 * place + 32].hex()
+        return found
+
+    def light(self, doc_id: str) -> tuple[bytes, npt.NDArray[np.uint32]]:
+        """A document's line of facts, and its sketch."""
+        which, place = self._found(doc_id)
+        segment = self._segments[which]
+        return bytes(segment.facts.run(place, place + 1)), segment.sketches.at(place)
+
     def sketches(self) -> npt.NDArray[np.uint32]:
         """uint32, (n_documents, 64), in order."""
         held = [

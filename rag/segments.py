@@ -134,10 +134,16 @@ class Segment:
         }
         return {**{f"{self.name}.{name}": data for name, data in files.items()}, **self.record_files()}
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether a new generation can take over every file that the segment was read from."""
+        return f"{self.name}.{_RECORDS[0]}.jsonl" in self.kept
+
     def record_files(self) -> dict[str, list[Buffer]]:
         """Those of them that hold texts and what is said of them, by name."""
         files: dict[str, list[Buffer]] = {}
-        for name, lines in zip(_RECORDS, (self.documents, self.chunks, self.facts), strict=True):
+        held: tuple[Lines[Any], ...] = (self.documents, self.chunks, self.facts)
+        for name, lines in zip(_RECORDS, held, strict=True):
             files[f"{self.name}.{name}.jsonl"] = [lines.data]
             files[f"{self.name}.{name}.ends.npy"] = pack_array(lines.ends.all())
         return files
@@ -321,7 +327,9 @@ def _merge(name: str, segments: Sequence[Segment], kind: str) -> Segment:
         name=name,
         doc_ids=Names.build([doc_id for doc_id, _, _ in order]),
         digests=Column(np.concatenate([digests[which][first:last] for which, first, last in runs])),
-        facts=Lines.join((segments[which].facts.run(first, last) for which, first, last in runs), decode_facts),
+        facts=Lines.join(
+            (segments[which].facts.run(first, last) for which, first, last in runs), decode_facts
+        ),
         sketches=Column(np.concatenate([sketches[which][first:last] for which, first, last in runs])),
         documents=Lines.join(
             (segments[which].documents.run(first, last) for which, first, last in runs), decode_document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,12 +16,14 @@ import numpy.typing as npt
 
 from rag._version import __version__
 from rag.assembly import Part, Progress, encode_parts, read_part
+from rag.blobs import Blob
 from rag.config import Config
 from rag.encoder import Encoder
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, SourceError
 from rag.generations import Generation, read_generation, rebuild_command
 from rag.joined import Chunks, Documents, join_vectors, join_words, places_of_documents
 from rag.segments import Segment, build_segment, read_segment
+from rag.sketches import group_copies
 from rag.stores import VectorStore, WordStore
 from rag.stores.base import Bools
 
@@ -31,10 +34,14 @@ _PREPARING = (
     "dates.py",
     "sentences.py",
     "chunking.py",
-    "records.py", "sketches.py", "facts.py",
+    "records.py",
+    "sketches.py",
+    "facts.py",
     "stores/tokens.py",
     "stores/postings.py",
 )
+
+_COPIES = "copies.json"
 
 Places = npt.NDArray[np.int32]
 
@@ -56,6 +63,7 @@ class Index:
         chunk_documents: int32, (n_chunks,), the place of each chunk's document in `documents`.
         prepared_by: digest of the code that cut and indexed the text.
         segments: what all this is kept in.
+        copies: for each document that has near copies all of them, itself included, sorted.
     """
 
     path: Path | None
@@ -70,6 +78,7 @@ class Index:
     chunk_documents: Places
     prepared_by: str
     segments: tuple[Segment, ...]
+    copies: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def load(cls, path: str | Path, *, config: Config | None = None, encoder_id: str | None = None) -> Index:
@@ -183,9 +192,16 @@ def code_digest() -> str:
 
 def pack(segments: Sequence[Segment]) -> dict[str, Any]:
     """The files of a generation, by name; those of segments that were read from one are taken over."""
-    files: dict[str, Any] = {}
+    documents = Documents(segments)
+    groups = group_copies(list(documents), documents.sketches())
+    files: dict[str, Any] = {_COPIES: json.dumps({"groups": groups}, ensure_ascii=False).encode()}
     for segment in segments:
-        files.update(segment.kept or segment.to_files())
+        if not segment.kept:
+            files.update(segment.to_files())
+        elif segment.is_whole:
+            files.update(segment.kept)
+        else:  # the records were written anew, without those of documents that have left
+            files.update({**segment.kept, **segment.record_files()})
         files.update(segment.left_files())
     return files
 
@@ -207,9 +223,15 @@ def describe(
     }
 
 
-def _joined(segments: Sequence[Segment], **about: Any) -> Index:
+def _joined(
+    segments: Sequence[Segment], groups: Sequence[Sequence[str]] | None = None, **about: Any
+) -> Index:
+    documents = Documents(segments)
+    if groups is None:
+        groups = group_copies(list(documents), documents.sketches())
     return Index(
-        documents=Documents(segments),
+        documents=documents,
+        copies={doc_id: tuple(group) for group in groups for doc_id in group},
         chunks=Chunks(segments),
         vectors=join_vectors(segments),
         words=join_words(segments),
@@ -235,8 +257,10 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
         segments = [read_segment(one, files, found.kept) for one in about["segments"]]
         if not segments or len({segment.vectors.dim for segment in segments}) != 1:
             raise IndexDamaged(f"{len(segments)} segments; expected at least one, with vectors of one length")
+        groups = json.loads(bytes(Blob.of(files[_COPIES]).checked()))["groups"]
         return _joined(
             segments,
+            groups,
             path=root,
             generation=found.name,
             config=config,

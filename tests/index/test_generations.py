@@ -114,7 +114,7 @@ class TestRefuses:
         commit(tmp_path)
         monkeypatch.undo()
         with pytest.raises(
-            IndexMismatch, match="'insources index 99', this version reads 'insources index 2'"
+            IndexMismatch, match="'insources index 99', this version reads 'insources index 3'"
         ):
             read_generation(tmp_path)
 

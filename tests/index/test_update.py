@@ -95,7 +95,7 @@ def test_a_renamed_file_is_not_encoded_again(
     encoder.encoded.clear()
     (folder / BRIDGE).rename(folder / "deep" / "renamed.md")
     report = update()
-    assert (report.added, report.removed) == (["deep/renamed.md"], [BRIDGE])
+    assert (report.added, report.removed, report.moved) == ([], [], [(BRIDGE, "deep/renamed.md")])
     assert encoder.encoded == []
     check(load(), folder)
 
