@@ -11,11 +11,17 @@ import re
 from rag.errors import FileError
 from rag.formats.parsed import MAX_CHARS
 
-__all__ = ["Canonical", "clean", "one_line"]
+__all__ = ["Canonical", "clean", "literal", "one_line"]
 
 # Control characters and what no encoder takes; soft hyphens are no part of a word.
 _DROPPED = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\xad\ufeff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What the cleaning stage would take for markup, as it does in .txt and .md files.
+_MARKUP = re.compile(
+    r"<(?=/?[a-zA-Z][a-zA-Z0-9:-]{0,40}(?:\s[^<>]*)?/?>|!--|!doctype|\?)"
+    r"|&(?=[a-zA-Z][a-zA-Z0-9]{1,31};|\#[0-9]{1,7};|\#x[0-9a-f]{1,6};)|\](?=\()",
+    re.IGNORECASE,
+)
 _BLANKS = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r" ?\n ?")
 _MANY_LINES = re.compile(r"\n{3,}")
@@ -24,6 +30,18 @@ _MANY_LINES = re.compile(r"\n{3,}")
 def clean(text: str) -> str:
     """Text without control characters and lone surrogates; its blanks and line ends stay."""
     return _SURROGATE.sub("\ufffd", _DROPPED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def literal(text: str) -> str:
+    """Text in which nothing reads as markup: a page about `<script>` says so in words.
+
+    An invisible WORD JOINER (U+2060) follows each sign that would begin some; readers don't see it
+    and searching passes over it.
+
+    >>> literal("a < b, <b>, &amp;") == "a < b, <\\u2060b>, &\\u2060amp;"
+    True
+    """
+    return _MARKUP.sub(lambda match: match.group() + "\u2060", text)
 
 
 def one_line(text: str | None) -> str:
@@ -55,7 +73,7 @@ class Canonical:
         Raises:
             FileError: the text grows beyond what one file may hold.
         """
-        text = clean(text)
+        text = literal(clean(text))
         if lines:
             text = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
         else:

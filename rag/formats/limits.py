@@ -43,12 +43,15 @@ def limit_process(memory: int) -> None:
     except ImportError:  # Windows: the time limit, which the parent keeps, is all there is
         return
     wanted = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,  # nothing here writes a file
-        resource.RLIMIT_NOFILE: 64,
+        "RLIMIT_AS": memory,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": 0,  # nothing here writes a file
+        "RLIMIT_NOFILE": 64,
     }
-    for which, value in wanted.items():
+    for name, value in wanted.items():
+        which = getattr(resource, name, None)
+        if which is None:  # not every system has each
+            continue
         _, hard = resource.getrlimit(which)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         try:

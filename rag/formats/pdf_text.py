@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.errors import FileError
-from rag.formats.canonical import clean
+from rag.formats.canonical import clean, literal
 from rag.formats.parsed import MAX_CHARS
 from rag.formats.pdf_layout import Block, Line
 from rag.formats.pdf_runs import HYPHEN
@@ -177,11 +177,10 @@ class _Writer:
             if paragraph.level:
                 self._put("#" * paragraph.level + " ")
             for i, line in enumerate(paragraph.lines):
-                text = clean(line.text if i == 0 else line.text.lstrip())
                 following = paragraph.lines[i + 1] if i + 1 < len(paragraph.lines) else None
                 text, between = self._ended(line.text, following)
                 self._page(line.page)
-                self._put(clean(text.replace(HYPHEN, "-")) + between)
+                self._put(literal(clean(text.replace(HYPHEN, "-"))) + between)
         if self._parts:
             self._put("\n")
         self._page(self._n_pages - 1, at=self._size)

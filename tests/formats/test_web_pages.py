@@ -6,6 +6,7 @@ import pytest
 from sample_files import PAGE
 
 from rag.assembly import make_document
+from rag.cleaning import search_copy
 from rag.errors import FileError
 from rag.formats import Parsed, ParseOptions
 from rag.formats.charsets import decode_declared
@@ -111,6 +112,18 @@ class TestContent:
 
     def test_where_all_looks_like_furniture_it_is_kept(self) -> None:
         assert "Only a menu" in read("<body><nav>Only a menu here</nav></body>").text
+
+    def test_words_about_markup_are_words(self) -> None:
+        words = "A &lt;script&gt; ends with &lt;/script&gt; and &amp;amp; is an ampersand."
+        page = f"<h1>Tags</h1><p>{LONG}</p><p>{words}</p>"
+        document = make_document("a.html", read(page), "")
+        (span,) = (span for span in document.sentences if "ampersand" in span.of(document.text))
+        assert (
+            span.of(document.text).replace("\u2060", "")
+            == "A <script> ends with </script> and &amp; is an ampersand."
+        )
+        whole = search_copy(document.text, span)
+        assert whole.text == "A <script> ends with </script> and &amp; is an ampersand."
 
     def test_a_page_without_text(self) -> None:
         with pytest.raises(FileError, match="shows no text; it may be built by a script"):
