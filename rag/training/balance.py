@@ -10,14 +10,16 @@ other questions, says how likely its own label is; the likelier, the less often 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.errors import OptionalDependencyError
-from rag.training.data import Question
+from rag.training.data import Corpus, Question
 
-__all__ = ["repeated", "wording_odds"]
+__all__ = ["betrayed", "repeated", "wording_odds"]
 
 LEAST, MOST = 0.4, 2.5
 FOLDS = 8
@@ -52,13 +54,35 @@ def wording_odds(questions: Sequence[Question], groups: Sequence[int]) -> list[f
     return [float(p) for p in np.where(labels, likely, 1.0 - likely)]
 
 
+def betrayed(corpus: Corpus) -> dict[str, float]:
+    """How well answerable questions are told from the others without reading: AUROC, 0.5 is chance.
+
+    Returns:
+        `wording`: by a classifier that sees the question only; `weighted`: the same with the weights
+        that `repeated` shows them by; `overlap`: by the share of the question's longer words that stand in
+        its article, whichever way round.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    questions = corpus.questions
+    labels = np.array([q.answerable for q in questions])
+    odds = np.array(wording_odds(questions, [q.paragraph_idx for q in questions]))
+    likely = np.where(labels, odds, 1.0 - odds)
+    shared = [_shared(q.text, corpus.paragraphs[q.paragraph_idx].text) for q in questions]
+    overlap = float(roc_auc_score(labels, shared))
+    return {
+        "wording": float(roc_auc_score(labels, likely)),
+        "weighted": float(roc_auc_score(labels, likely, sample_weight=_weights(odds))),
+        "overlap": max(overlap, 1.0 - overlap),
+    }
+
+
 def repeated(questions: Sequence[Question], times: int, *, seed: int) -> list[Question]:
     """The questions `times` times over on average, those least betrayed by their wording most often.
 
     Answerable and unanswerable ones are shown equally often in all.
     """
-    odds = wording_odds(questions, [q.paragraph_idx for q in questions])
-    weights = np.clip(0.5 / np.maximum(odds, 1e-6), LEAST, MOST)
+    weights = _weights(np.array(wording_odds(questions, [q.paragraph_idx for q in questions])))
     labels = np.array([q.answerable for q in questions])
     for label in (True, False):
         if (labels == label).any():
@@ -69,3 +93,12 @@ def repeated(questions: Sequence[Question], times: int, *, seed: int) -> list[Qu
         # A share of a time is a chance of one.
         shown += [question] * (int(weight) + (rng.random() < weight % 1))
     return shown
+
+
+def _weights(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(0.5 / np.maximum(odds, 1e-6), LEAST, MOST)
+
+
+def _shared(question: str, text: str) -> float:
+    asked = set(re.findall(r"\w{4,}", question.lower()))
+    return len(asked & set(re.findall(r"\w{4,}", text.lower()))) / max(1, len(asked))

@@ -1,4 +1,4 @@
-"""`python -m rag.training train | score | export`: the arguments."""
+"""`python -m rag.training train | score | export | wording`: the arguments."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--run-json", type=Path, help="the run's description, for the model card")
     export.add_argument("--reduce-range", action="store_true", help="weights in 7 bits")
     export.add_argument("--weight-only", nargs="*", help="products to run in float32, by name")
+    wording = commands.add_parser("wording", help="what a file's questions betray without reading")
+    wording.add_argument("squad", type=Path, help="SQuAD 2.0 file")
+    wording.add_argument("--first", type=int, help="only the first so many questions of each paragraph")
     for p in (score, export):
         p.add_argument("--tune", type=Path, required=p is score, help="SQuAD 2.0 file to score on")
         p.add_argument("--nth", type=int, default=1, help="score every nth question")

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from rag.errors import ConfigError, OptionalDependencyError
-from rag.training.balance import repeated
+from rag.training.balance import betrayed, repeated
 from rag.training.card import model_card
 from rag.training.data import LEAVE_OUT, Corpus, drop_near_copies, load_squad
 from rag.training.distill import Teacher
@@ -29,7 +29,7 @@ from rag.training.schedule import Schedule
 from rag.training.score import Forward, Scores, predict, scores
 from rag.training.windows import Recipe, WindowMaker
 
-__all__ = ["corpus_of", "run_export", "run_score", "run_train"]
+__all__ = ["corpus_of", "run_export", "run_score", "run_train", "run_wording"]
 
 
 def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
@@ -114,6 +114,21 @@ def run_score(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.model)))
     found = _scores(_forward(args.model), load_squad(args.tune, source="tune"), tokenizer, args.nth, True)
     _say(json.dumps(found.to_dict()))
+
+
+def run_wording(args: argparse.Namespace) -> None:
+    """Print how well answerable questions are told from others without reading, as one JSON object."""
+    corpus = load_squad(args.squad, source="given")
+    if args.first:
+        n_asked: Counter[int] = Counter()
+        kept = []
+        for q in corpus.questions:
+            n_asked[q.paragraph_idx] += 1
+            if n_asked[q.paragraph_idx] <= args.first:
+                kept.append(q)
+        corpus.questions = kept
+    found = {name: round(value, 3) for name, value in betrayed(corpus).items()}
+    _say(json.dumps({"n": len(corpus.questions), **found}))
 
 
 def run_export(args: argparse.Namespace) -> None:

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from rag.training.balance import repeated, wording_odds
-from rag.training.data import Question
+from rag.training.balance import betrayed, repeated, wording_odds
+from rag.training.data import Corpus, Paragraph, Question
 
 pytest.importorskip("sklearn")
 
@@ -58,3 +58,11 @@ def test_both_labels_weigh_the_same_and_a_seed_gives_the_same() -> None:
 def test_too_few_articles_are_all_shown_alike() -> None:
     questions, _ = asked(3)
     assert set(Counter(q.query_id for q in repeated(questions, 2, seed=1)).values()) == {2}
+
+
+def test_what_a_file_betrays_without_reading_is_measured() -> None:
+    questions, articles = asked()
+    paragraphs = [Paragraph(f"Harbour {i} held ten boats in May.", "Harbours", "x") for i in set(articles)]
+    found = betrayed(Corpus(paragraphs, questions))
+    assert found["wording"] > 0.7 > found["weighted"]
+    assert found["overlap"] > 0.7
