@@ -277,10 +277,10 @@ def _same_origin(method: str, path: str, host: str, headers: dict[str, str]) -> 
 
 
 async def _answer(send: Send, status: int, text: str, retry_after: int | None = None) -> None:
-    """A short plain answer."""
-    body = (text + "\n").encode()
+    """A short answer that the page can show and a program can read."""
+    body = json.dumps({"error": text, "detail": text}).encode()
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),

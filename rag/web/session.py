@@ -159,7 +159,7 @@ class Conversations:
         now = self._clock()
         with self._lock:
             self._forget(now)
-            _, conversation = self._held.pop(key, None) or (now, self._load(key))
+            conversation = self._held.pop(key)[1] if key in self._held else self._load(key)
             self._held[key] = (now, conversation)
             if len(self._held) > self._limits.conversations:
                 self._held.popitem(last=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,21 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a site in a fresh profile; whatever it asks of the network or complains about counts."""
+    """Open a site in a fresh profile; whatever it asks of the network or complains about counts, unless expected."""
     contexts, wrong = [], []
 
-    def open_page(site: Site, path: str = "/", width: int = 1280, height: int = 800, **settings: Any) -> Any:
+    def open_page(
+        site: Site,
+        path: str = "/",
+        width: int = 1280,
+        height: int = 800,
+        expected: Sequence[str] = (),
+        **settings: Any,
+    ) -> Any:
+        def note(text: str) -> None:
+            if not any(part in text for part in expected):
+                wrong.append(text)
+
         settings.setdefault("locale", "en-GB")
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)
         contexts.append(context)
@@ -74,8 +85,8 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.set_default_timeout(20_000)
         local = re.compile(rf"(http://127\.0\.0\.1:{site.port}/|data:|blob:)")
         page.on("request", lambda r: wrong.append(r.url) if not local.match(r.url) else None)
-        page.on("console", lambda m: wrong.append(m.text) if complaint(m) else None)
-        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.on("console", lambda m: note(m.text) if complaint(m) else None)
+        page.on("response", lambda r: note(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(site.url + path)
         page.wait_for_selector("#chat .welcome, #chat .ans")

@@ -61,6 +61,9 @@ def do(order: dict[str, Any]) -> dict[str, Any]:
     if what == "memory":
         lines = Path("/proc/self/status").read_text().splitlines()
         return {"rss_kb": int(next(line for line in lines if line.startswith("VmRSS")).split()[1])}
+    if what == "room":
+        servers[port].demo._queue.max_size = order["places"]
+        return {}
     if what == "sessions":
         demo = servers[port].demo
         return {"held": len(demo.app.state_holder.session_data)}

@@ -5,6 +5,10 @@ const body = $('.sv-body'), live = $('.sv-live'), pick = $('.sv-select');
 const CONTROL = /([\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
 let words = {}, opener = null, shown = null, asked = 0, lastSeen = '';
 
+// What the server answers; too many requests, or a server that is gone, are an answer as well.
+async function served(name, request) {
+  try { return (await server[name](request)) || { error: words.error_busy }; } catch { return { error: words.error_busy }; }
+}
 function text(string) {
   // Controls that can't be seen, or that turn others round, get a box with their name.
   const parts = document.createDocumentFragment();
@@ -32,8 +36,7 @@ const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, words.thousands || '
 // focus: true moves it to the text; 'found' leaves it in the field, and what is not found leaves all as it is.
 async function open(request, button, focus, call) {
   const turn = ++asked;
-  let r;
-  try { r = await server[call || 'get_source'](request); } catch { r = { error: words.error_internal }; }
+  const r = await served(call || 'get_source', request);
   if (turn !== asked) return null;
   if (focus === 'found' && (r.error || r.n === 0)) return r;
   opener = button || opener;
@@ -132,7 +135,7 @@ function ask(question) {
   setTimeout(() => document.querySelector('#send').click(), 0);
 }
 async function save(kind, button) {
-  const file = await server.export_conversation({ kind });
+  const file = await served('export_conversation', { kind });
   if (file.error) { flash(button, file.error); return; }
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([file.text], { type: file.mime }));
@@ -140,7 +143,7 @@ async function save(kind, button) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 async function judge(button) {
-  const r = await server.give_feedback({ turn: +button.dataset.turn, kind: button.dataset.kind });
+  const r = await served('give_feedback', { turn: +button.dataset.turn, kind: button.dataset.kind });
   if (r.error) { flash(button, r.error); return; }
   const group = button.closest('.fbs');
   group.querySelectorAll('button').forEach((b) => b.setAttribute('aria-pressed', String(b === button)));
@@ -174,8 +177,8 @@ $('.sv-copy').onclick = (event) => {
 };
 pick.onchange = () => { if (pick.value) { opener = null; open({ doc: pick.value, s: 0, e: 0 }, null, false); } };
 async function translate() {
-  let r;
-  try { r = await server.viewer_words({}); } catch { return; }
+  const r = await served('viewer_words', {});
+  if (r.error) return;
   words = r.words;
   document.documentElement.lang = r.language;
   $('.sv-label').textContent = words.source;
