@@ -55,7 +55,10 @@ class FakePipeline:
             sentences = tuple(Span(*m.span()) for m in re.finditer(r"[^\s][^.!?\n]{15,}[.!?]”?", text))
             title = next((line.strip() for line in text.splitlines() if 3 < len(line.strip()) < 90), None)
             digest = hashlib.sha256(text.encode()).hexdigest()
-            documents[doc_id] = Document(doc_id, text, digest, title, (Span(0, len(text)),), sentences)
+            pages = (0, *(m.end() for m in re.finditer("\f", text))) if "\f" in text else ()
+            documents[doc_id] = Document(
+                doc_id, text, digest, title, (Span(0, len(text)),), sentences, pages=pages
+            )
         self.index = FakeIndex(documents, roots)
 
     @classmethod
@@ -112,4 +115,6 @@ class FakePipeline:
         found = list(re.finditer(r"[A-Z]\w+(?: [A-Z]\w+)+|\d[\d,.]*\d|\w{7,}", quote))
         new = next((m for m in found if not words(m.group()) & wanted), None)
         highlight = (s.start + new.start(), s.start + new.end()) if new else None
-        return Citation(doc.doc_id, doc.title, s.start, s.end, quote, highlight, None, doc.sha256, score)
+        return Citation(
+            doc.doc_id, doc.title, s.start, s.end, quote, highlight, doc.page(s.start), doc.sha256, score
+        )
