@@ -62,7 +62,7 @@ def test_too_few_articles_are_all_shown_alike() -> None:
 
 def test_what_a_file_betrays_without_reading_is_measured() -> None:
     questions, articles = asked()
-    paragraphs = [Paragraph(f"Harbour {i} held ten boats in May.", "Harbours", "x") for i in set(articles)]
+    paragraphs = [Paragraph(f"Harbour {i} can hold many boats.", "Harbours", "x") for i in set(articles)]
     found = betrayed(Corpus(paragraphs, questions))
     assert found["wording"] > 0.7 > found["weighted"]
     assert found["overlap"] > 0.7
