@@ -121,8 +121,8 @@ def examples_of(pipeline: Pipeline, questions: QuestionSet, *, weight: float = 1
         One example a question for which anything was retrieved.
     """
     examples = []
-    for question in questions.questions:
-        considered = pipeline.consider(question.text)
+    asked = questions.questions
+    for question, considered in zip(asked, pipeline.consider_many([one.text for one in asked]), strict=True):
         if considered.features is None:
             continue
         best = considered.candidates[0]

@@ -74,8 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ask(pipeline: Pipeline, questions: QuestionSet) -> Asked:
     with bar(f"asking {questions.name}", unit="question") as progress:
         found = []
-        for question in questions.questions:
-            found.append((question, pipeline.consider(question.text)))
+        considered = pipeline.consider_many([question.text for question in questions.questions])
+        for pair in zip(questions.questions, considered, strict=True):
+            found.append(pair)
             progress(len(found), len(questions.questions))
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,8 @@ from rag.errors import ModelError
 __all__ = ["check_sha256", "n_threads", "open_session", "side_by_side"]
 
 MAX_THREADS = 8
+
+_here = threading.local()
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -70,16 +73,24 @@ def open_session(path: Path, sha256: str) -> Any:
 
 
 def side_by_side(work: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
-    """What `work` gives for each item, in order, on as many threads as there are processors."""
+    """What `work` gives for each item, in order, on as many threads as there are processors.
+
+    Work that is shared out already is not shared out again: whole questions side by side keep the
+    processors busier than the parts of one after the other.
+    """
     n = min(len(items), n_threads())
-    if n < 2:
+    if n < 2 or getattr(_here, "shared_out", False):
         yield from map(work, items)
         return
-    pool = ThreadPoolExecutor(n)
+    pool = ThreadPoolExecutor(n, initializer=_begin_thread)
     try:
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_thread() -> None:
+    _here.shared_out = True
 
 
 def n_threads() -> int:
