@@ -1,0 +1,53 @@
+"""Documents of whatever characters: each quote is the text at its offsets, and a question can't break it."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag.pipeline import Pipeline
+
+# Characters that change length or order when they are folded, composed, decoded or shown.
+ODD = (
+    "İßſﬁ①e\u0301\u00e9\u00ad\u200b\u200d\u202e\u2066\ufeff\u00a0\u3000\x85\u2028😀"
+    "👩\u200d🔬𝕏אבعربي한국日本ไทย\t\r\x0c"
+)
+WORDS = [
+    "The bridge",
+    "was opened",
+    "in 1932",
+    "by Mayor Adams",
+    "straße",
+    "Ｆｕｌｌ",
+    "e.g. Mr.",
+    "“quoted”",
+    "…",
+]
+texts = st.lists(
+    st.sampled_from(WORDS) | st.text(ODD + "ab .,!?\n", max_size=6), min_size=1, max_size=30
+).map(" ".join)
+questions = st.sampled_from(
+    [
+        "When was the bridge opened?",
+        "Who opened it?",
+        "İSTANBUL straße?",
+        "😀?",
+        "\u202eWhen?",
+        "\ud800 opened?",
+    ]
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(texts, texts, questions)
+def test_every_quote_is_the_text_at_its_offsets(before: str, after: str, question: str) -> None:
+    text = f"{before}\nThe harbour bridge was opened in 1932 by Mayor Adams. {after}"
+    answer = Pipeline.from_texts({"a.txt": text}).ask(question)
+    for cited in (*answer.citations, *answer.nearest):
+        assert text[cited.start : cited.end] == cited.quote
+        if cited.highlight:
+            low, high = cited.highlight
+            assert cited.start <= low < high <= cited.end
+    if answer.found:
+        assert answer.text == answer.citations[0].quote
+        assert answer.short is None or answer.short in answer.text
