@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.blobs import Buffer
+from rag.blobs import Blob, Buffer, block_sums
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, ModelError, RagError
-from rag.stores import ExactStore, FlatStore, IvfStore, VectorStore, kind_for, vector_store
+from rag.stores import ExactStore, FlatStore, IvfStore, VectorStore, ivf, kind_for, vector_store
 
 STORES = [ExactStore, FlatStore, IvfStore]
 
@@ -170,3 +172,83 @@ def test_the_kind_follows_the_number_unless_it_is_said() -> None:
     assert kind_for(5, "ivf") is IvfStore
     with pytest.raises(ConfigError, match="'annoy'; expected one of auto, flat, ivf, exact"):
         kind_for(5, "annoy")
+
+
+class TestLists:
+    """The store that looks into some lists only."""
+
+    @pytest.fixture
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Four thousand vectors around a hundred and fifty subjects."""
+        chance = np.random.default_rng(5)
+        rows = unit(1, 150, 32)[chance.integers(0, 150, 4000)] + 0.12 * chance.standard_normal((4000, 32))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    @pytest.fixture
+    def stores(
+        self, vectors: npt.NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> list[VectorStore]:
+        """One in memory, one mapped."""
+        monkeypatch.setattr(ivf, "EXACT_ROWS", 20)
+        monkeypatch.setattr(ivf, "N_PROBES", 24)
+        built = IvfStore.build(vectors)
+        files = {}
+        for name, data in joined(built.to_files()).items():
+            (tmp_path / name).write_bytes(data)
+            descriptor = os.open(tmp_path / name, os.O_RDONLY)
+            files[name] = Blob.mapped(descriptor, block_sums([data]), name)
+            (tmp_path / name).unlink()  # as when a newer generation has taken its place
+        return [built, IvfStore.from_files(files)]
+
+    @pytest.mark.parametrize("share", [None, 0.5, 0.05, 0.004, 0.0])
+    def test_finds_nearly_what_the_exact_one_finds(
+        self, vectors: npt.NDArray[np.float32], stores: list[VectorStore], share: float | None
+    ) -> None:
+        allowed = None if share is None else np.random.default_rng(3).random(len(vectors)) < share
+        exact = ExactStore.build(vectors)
+        queries = vectors[::97] + 0.1 * unit(9, len(vectors[::97]), 32)
+        _, expected = exact.search(queries, 10, allowed)
+        for store in stores:
+            scores, idx = store.search(queries, 10, allowed)
+            assert idx.shape == expected.shape
+            assert allowed is None or allowed[idx].all()
+            cosines = [
+                exact.cosines(q / np.linalg.norm(q), rows) for q, rows in zip(queries, idx, strict=True)
+            ]
+            np.testing.assert_allclose(scores, np.reshape(cosines, scores.shape), atol=2e-6)
+            shares = [
+                len(set(f) & set(e)) / max(1, len(e))
+                for f, e in zip(idx.tolist(), expected.tolist(), strict=True)
+            ]
+            assert np.mean(shares) > 0.95 or expected.shape[1] == 0
+        np.testing.assert_array_equal(stores[0].search(queries, 10, allowed)[1], idx)
+
+    def test_finds_as_many_as_are_asked_for(self, stores: list[VectorStore]) -> None:
+        for store in stores:
+            for k in (1, 999, 4000, 5000):
+                scores, idx = store.search(unit(4, 1, 32), k)
+                assert len(set(idx[0].tolist())) == min(k, 4000)
+                assert (np.diff(scores[0]) <= 0).all()
+
+    def test_training_is_used_again(
+        self, vectors: npt.NDArray[np.float32], stores: list[VectorStore]
+    ) -> None:
+        grown = np.concatenate([vectors, unit(8, 100, 32)])
+        again = IvfStore.build(grown, stores[1])
+        assert (
+            joined(again.to_files())["vectors.centres.npy"]
+            == joined(stores[0].to_files())["vectors.centres.npy"]
+        )
+        assert again.search(grown[-3:], 1)[1][:, 0].tolist() == [4097, 4098, 4099]
+
+    def test_says_what_it_is(self, stores: list[VectorStore]) -> None:
+        about = stores[0].describe()
+        assert (about["kind"], about["n_lists"], about["code"]) == ("ivf", 256, "QT_8bit")
+
+    @pytest.mark.parametrize(
+        "name", ["vectors.sizes.npy", "vectors.centres.npy", "vectors.lists", "vectors.npy"]
+    )
+    def test_files_of_another_store_are_refused(self, stores: list[VectorStore], name: str) -> None:
+        other = joined(IvfStore.build(unit(1, 500, 32)).to_files())
+        with pytest.raises(IndexDamaged, match="don't fit together"):
+            IvfStore.from_files({**joined(stores[0].to_files()), name: other[name]})

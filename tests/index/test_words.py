@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from rag.errors import ConfigError, IndexDamaged
 from rag.stores import WordStore
+from rag.stores.live import Live
+from rag.stores.postings import Postings, merge_postings
 from rag.stores.tokens import TermMaker, words
-from rag.stores.words import K1, B
+from rag.stores.words import K1, B, WordPart
 
 
 def joined(store: WordStore) -> dict[str, bytes]:
@@ -206,3 +208,85 @@ def test_malformed_files_are_refused() -> None:
             WordStore.from_files({**files, name: b"{}"})
         with pytest.raises(IndexDamaged):
             WordStore.from_files({other: data for other, data in files.items() if other != name})
+
+
+COMMON = [f"w{n}" for n in range(40)]
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> tuple[list[str], list[str], np.random.Generator]:
+    """Texts with words as uneven as in language, questions of such words, and more chance."""
+    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+    weights = 1 / np.arange(1, len(COMMON) + 1)
+    weights /= weights.sum()
+
+    def some(n: int, longest: int) -> list[str]:
+        return [" ".join(chance.choice(COMMON, chance.integers(0, longest), p=weights)) for _ in range(n)]
+
+    return some(draw(st.integers(1, 120)), 30), some(5, 9), chance
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora())
+def test_the_search_finds_what_adding_up_everything_finds(
+    corpus: tuple[list[str], list[str], np.random.Generator],
+) -> None:
+    texts, questions, chance = corpus
+    store = WordStore.build(texts)
+    for question in questions:
+        for allowed in (None, chance.random(len(texts)) < 0.5):
+            k = int(chance.integers(1, 20))
+            every = store.scores(question, allowed)
+            expected = np.argsort(-every, kind="stable")[: min(k, np.count_nonzero(every))]
+            scores, places = store.search(question, k, allowed)
+            # To the bit, and in the same order.
+            np.testing.assert_array_equal(places, expected)
+            np.testing.assert_array_equal(scores, every[expected])
+        some = chance.permutation(len(texts))[:7]
+        np.testing.assert_array_equal(store.lookup(question, some), store.scores(question)[some])
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=corpora())
+def test_parts_that_chunks_have_left_score_as_a_new_build(
+    corpus: tuple[list[str], list[str], np.random.Generator],
+) -> None:
+    texts, questions, chance = corpus
+    cut = int(chance.integers(0, len(texts) + 1))
+    dead = np.sort(chance.permutation(cut)[: cut // 3])
+    left = [n for n in range(len(texts)) if n not in dead]
+    halves = [Postings.build(texts[:cut]), Postings.build(texts[cut:])]
+    gone = Counter(halves[0].terms.find(term) for n in dead for term in set(texts[n].split()))
+    live = Live(cut, dead)
+    parted = WordStore(
+        [WordPart(halves[0], live, gone), WordPart(halves[1], Live(len(texts) - cut, None, len(live)))]
+    )
+    places = np.full(len(texts), -1)
+    places[left] = np.arange(len(left))
+    merged = WordStore.of(merge_postings(halves, [places[:cut], places[cut:]], len(left)))
+    fresh = WordStore.build([texts[n] for n in left])
+    assert joined(merged) == joined(fresh)
+    for question in questions:
+        np.testing.assert_array_equal(parted.scores(question), fresh.scores(question))
+        for found, expected in zip(parted.search(question, 9), fresh.search(question, 9), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert parted.ceiling(question) == fresh.ceiling(question)
+
+
+def test_a_frequent_word_is_only_looked_up() -> None:
+    """The postings of a word that is everywhere are not gone through once rarer words have decided."""
+    texts = ["the common word"] * 3000 + ["the common word and a rare bird"] * 20
+    store = WordStore.build(texts)
+    n_read = 0
+    factors = store._factors
+
+    def counted(postings, rows, counts, idf):  # type: ignore[no-untyped-def]
+        nonlocal n_read
+        n_read += len(rows)
+        return factors(postings, rows, counts, idf)
+
+    store._factors = counted  # type: ignore[method-assign]
+    scores, places = store.search("common rare bird word", 10)
+    assert places.tolist() == list(range(3000, 3010))
+    assert n_read < 200
+    assert (scores == store.scores("common rare bird word")[3000]).all()
