@@ -33,7 +33,8 @@ def remove_running(pages: list[Page]) -> int:
     seen: dict[tuple[bool, str], list[tuple[int, float]]] = defaultdict(list)
     for number, lines in enumerate(edges):
         for line, above in lines:
-            seen[above, _key(line.text)].append((number, line.y))
+            for text in _texts(line, lines):
+                seen[above, _key(text)].append((number, line.y))
     wanted = min(_PAGES, max(2, len(pages)))
     running = {key for key, places in seen.items() if _runs(places, wanted)}
     counted = _counting(edges)
@@ -42,7 +43,7 @@ def remove_running(pages: list[Page]) -> int:
         gone = {
             id(line)
             for line, above in lines
-            if (above, _key(line.text)) in running
+            if any((above, _key(text)) in running for text in _texts(line, lines))
             or _is_number(line, above, page)
             or _offsets(line.text, number) & counted[above]
         }
@@ -77,6 +78,12 @@ def _edge_lines(page: Page) -> list[tuple[Line, bool]]:
                 break
             found.append((line, above))
     return found
+
+
+def _texts(line: Line, lines: list[tuple[Line, bool]]) -> set[str]:
+    """A line's text, and that of its row: what is one line on a page may be two columns on the next."""
+    row = sorted((other for other, _ in lines if abs(other.y - line.y) < 1.0), key=lambda other: other.x0)
+    return {line.text, " ".join(other.text for other in row)}
 
 
 def _key(text: str) -> str:

@@ -17,6 +17,7 @@ __all__ = ["Block", "Line", "Page", "read_blocks", "read_lines"]
 
 _MIN_GUTTER = 4  # rows with the same gap that make it the space between two columns
 _MIN_COLUMN = 15  # characters: what is narrower is a cell of a table
+_CELL = 1.4  # of the font size: a gap between cells; between justified words there is less
 _MAX_BLOCKS = 150
 _MAX_GAPS = 1_500  # looked at for gutters: a page of text has some hundreds
 _MAX_GUTTERS = 12
@@ -24,7 +25,17 @@ _MAX_GUTTERS = 12
 
 @dataclass(slots=True)
 class Line:
-    """What a reader reads in one go: a line of a column, or a row of a table."""
+    """What a reader reads in one go: a line of a column, or a row of a table.
+
+    Attributes:
+        text: its words.
+        x0, x1: left and right edge, points.
+        y: baseline, points from the bottom.
+        size: height of the font's line, points.
+        order: place in the page's content.
+        page: from 0.
+        cells: wide gaps in it and one: more than one for a table's row.
+    """
 
     text: str
     x0: float
@@ -33,7 +44,7 @@ class Line:
     size: float
     order: int
     page: int
-    sides: tuple[bool, ...] = ()  # of which gutters it lies on the right; spanning ones are None-like
+    cells: int = 1
 
 
 @dataclass(slots=True)
@@ -104,7 +115,7 @@ def read_blocks(page: Page) -> list[Block]:
         while stop < len(page.lines) and _same_row(page.lines[at], page.lines[stop]):
             stop += 1
         row = page.lines[at:stop]
-        wanted = [_block_above(blocks, line, page.gutters) for line in row]
+        wanted = [_block_above(blocks, line, page.gutters, alone=len(row) == 1) for line in row]
         for line, block in zip(row, wanted, strict=True):
             if block is not None and sum(other is block for other in wanted) == 1:
                 block.lines.append(line)
@@ -170,12 +181,11 @@ def _row_lines(row: list[Run], gutters: list[float], page: int) -> list[Line]:
             line = lines[-1]
             near = run.x0 - line.x1 < 0.12 * max(run.size, line.size)
             line.text += run.text if near else " " + run.text
+            line.cells += run.x0 - line.x1 >= _CELL * max(run.size, line.size)
             line.x1, line.size = max(line.x1, run.x1), max(line.size, run.size)
         else:
             lines.append(Line(run.text, run.x0, run.x1, run.y, run.size, run.order, page))
         last = run
-    for line in lines:
-        line.sides = tuple(line.x0 > x for x in gutters)
     return lines
 
 
@@ -191,8 +201,15 @@ def _parted(a: Run, b: Run, gutters: list[float]) -> bool:
     return b.order != a.order + 1 and gap > 1.0 * max(a.size, b.size)
 
 
-def _block_above(blocks: list[Block], line: Line, gutters: list[float]) -> Block | None:
-    """The block that a line goes on with."""
+def _block_above(blocks: list[Block], line: Line, gutters: list[float], *, alone: bool) -> Block | None:
+    """The block that a line goes on with.
+
+    Args:
+        blocks: so far.
+        line: below them.
+        gutters: of the page.
+        alone: nothing else stands in its row.
+    """
     found = None
     for block in blocks[-40:]:
         last = block.lines[-1]
@@ -204,7 +221,13 @@ def _block_above(blocks: list[Block], line: Line, gutters: list[float]) -> Block
         shared = min(block.x1, line.x1) - max(block.x0, line.x0)
         if shared < 0.5 * min(line.x1 - line.x0, last.x1 - last.x0):
             continue
-        if any(_spans(last, x) != _spans(line, x) for x in gutters):
+        if any(_spans(line, x) and not _spans(last, x) for x in gutters):
+            continue
+        if any(_spans(block.lines[0], x) and not _spans(last, x) for x in gutters):
+            continue
+        # The last line of a paragraph over both columns may be short.
+        ends = alone and line.x0 - block.x0 < line.size and distance <= 1.3 * max(last.size, line.size)
+        if any(_spans(last, x) and not _spans(line, x) for x in gutters) and not ends:
             continue
         if found is not None:
             return None

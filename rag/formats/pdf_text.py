@@ -78,7 +78,8 @@ def _paragraphs(block: Block, body: float) -> list[_Paragraph]:
     for paragraph in found:
         size = max(line.size for line in paragraph.lines)
         n = sum(len(line.text) for line in paragraph.lines)
-        if size >= _HEADING * body and len(paragraph.lines) <= 3 and n <= 200:
+        rows = any(line.cells > 1 for line in paragraph.lines)
+        if not rows and size >= _HEADING * body and len(paragraph.lines) <= 3 and n <= 200:
             paragraph.level = 1 if size >= 1.6 * body else 2
     return found
 
@@ -87,7 +88,7 @@ def _begins(line: Line, last: Line, left: float, right: float, usual: float) -> 
     size = max(line.size, last.size)
     if last.y - line.y > 1.3 * usual or abs(line.size - last.size) > 0.12 * size:
         return True
-    if _BULLET.match(line.text):
+    if _BULLET.match(line.text) or line.cells > 1 or last.cells > 1:
         return True
     indented = line.x0 - left > 0.8 * size and last.x0 - left < 0.8 * size
     short = right - last.x1 > 0.15 * (right - left)

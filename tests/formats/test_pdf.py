@@ -158,6 +158,14 @@ class TestColumns:
         self.check(text)
         assert text.index("RIGHT") < text.index("This line stands under")
 
+    def test_a_short_last_line_over_both_columns(self) -> None:
+        wide = "This summary stands over both columns and runs from the left margin all the way to the right one, and"
+        summary = lines(wide, "then ends in a short line.", y=760)
+        draw = both(summary, lines(*self.LEFT, y=722), lines(*self.RIGHT, x=320, y=722))
+        text = read(pdf(draw)).text
+        assert text.startswith(f"{wide} then ends in a short line.\n\nLEFT")
+        self.check(text)
+
     def test_the_rows_of_a_table_stay_rows(self) -> None:
         rows = [("Town", "People", "Mayor"), ("Elmouth", "12,000", "A. Moor"), ("Farbridge", "8,500", "B. Hill"),
                 ("Westquay", "40,100", "C. Dale"), ("Northend", "990", "D. Fenn")]  # fmt: skip
@@ -168,7 +176,7 @@ class TestColumns:
                     canvas.drawString(72 + 130 * j, 700 - 15 * i, cell)
 
         text = read(pdf(draw)).text
-        assert "Farbridge 8,500 B. Hill" in text
+        assert "\n\nFarbridge 8,500 B. Hill\n\nWestquay 40,100 C. Dale\n\n" in text
 
 
 class TestLineEnds:
@@ -227,6 +235,17 @@ class TestFurniture:
         kept = read(data, keep_furniture=True).text
         assert kept.count("The Harbour Review, volume 7") == 5
         assert "- 3 -" in kept
+
+    def test_a_head_in_two_parts_over_columns_and_over_one(self) -> None:
+        def page(n: int) -> Draw:
+            head = both(lines("31 May 2024", y=815), lines("The Elm Letter", x=330, y=815))
+            if n % 2:
+                return both(head, lines(*wrapped(" ".join(sentences(n, 14)), 80)))
+            return both(head, lines(*TestColumns.LEFT), lines(*TestColumns.RIGHT, x=320))
+
+        text = read(pdf(*(page(n) for n in range(4)))).text
+        assert "31 May 2024" not in text
+        assert "The Elm Letter" not in text
 
     def test_alternating_heads_go_and_what_stands_once_stays(self) -> None:
         def page(n: int) -> Draw:
