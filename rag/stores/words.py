@@ -16,7 +16,6 @@ so that a frequent word costs little. What is found is the same, to the bit, as 
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +29,8 @@ from rag.errors import ConfigError
 from rag.stores.base import Bools, Floats, Ints, check_filter
 from rag.stores.live import Live
 from rag.stores.postings import K1, B, Postings
-from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker, language_of
+from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker
+from rag.stores.weighing import Weighing, factors
 
 __all__ = ["K1", "B", "WordPart", "WordStore"]
 
@@ -64,7 +64,7 @@ class WordPart:
         return int(starts.at(number + 1)) - int(starts.at(number)) - self.gone.get(number, 0)
 
 
-class WordStore:
+class WordStore(Weighing):
     """Finds chunks by the words of a question.
 
     Args:
@@ -73,19 +73,18 @@ class WordStore:
 
     def __init__(self, parts: Sequence[WordPart]) -> None:
         self._parts = tuple(parts)
-        self._n_chunks = sum(len(part.live) for part in parts)
+        n_chunks = sum(len(part.live) for part in parts)
         n_tokens = sum(_n_tokens(part) for part in parts)
-        self._mean = n_tokens / self._n_chunks if self._n_chunks else 0.0
         stops = {language: words for part in parts for language, words in part.postings.stop_words.items()}
-        self._terms = TermMaker(dict(sorted(stops.items())) or {DEFAULT_LANGUAGE: frozenset()})
+        super().__init__(
+            TermMaker(dict(sorted(stops.items())) or {DEFAULT_LANGUAGE: frozenset()}),
+            n_chunks,
+            n_tokens / n_chunks if n_chunks else 0.0,
+            lru_cache(maxsize=8192)(self._count),
+        )
         longest = max((part.postings.longest for part in parts), default=0)
-        # BM25's k1 * (1 - b + b * len / mean) for each length.
-        self._norms = K1 * ((1 - B) + B * np.arange(longest + 1) / (self._mean or 1.0))
-        self._frequency = lru_cache(maxsize=8192)(self._count)
+        self._norms = self._norms_of(np.arange(longest + 1))
         self._scratch = threading.local()
-
-    def __len__(self) -> int:
-        return self._n_chunks
 
     @classmethod
     def build(cls, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> WordStore:
@@ -165,51 +164,6 @@ class WordStore:
         order = order[score[order] > 0]
         return score[order], place[order]
 
-    def coverage(self, query: str, text: str, language: str | None = None) -> float:
-        """Share of the question's words that a text holds, each weighted by its rarity in this corpus.
-
-        Args:
-            query: the question as asked.
-            text: where its words are looked for.
-            language: of the text; None looks for the words' stems in any language of the index.
-
-        Returns:
-            0 to 1; 0 where the question has no words. A word that the corpus lacks weighs most.
-        """
-        if language is None:
-            there = frozenset(self._terms.of_question(text, keep_stop_words=True))
-        else:
-            there = self._terms.of_passage(text, language_of(language))
-        found = total = 0.0
-        for stems in self._terms.by_word(query):
-            weight = self._word_rarity(stems)
-            total += weight
-            found += weight if there.intersection(stems) else 0.0
-        return found / total if total else 0.0
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """Those that the chunks are in, ISO 639-1."""
-        return frozenset(self._terms.stop_words)
-
-    def weights(self, query: str) -> dict[str, float]:
-        """The question's words, folded, each with its rarity in this corpus."""
-        kept = zip(self._terms.content(query), self._terms.by_word(query), strict=True)
-        return {word: self._word_rarity(stems) for word, stems in kept}
-
-    def ceiling(self, query: str) -> float:
-        """What no chunk's BM25 score for this question can reach: its words' rarities added up, above 0."""
-        return sum(map(self._word_rarity, self._terms.by_word(query))) or 1.0
-
-    def _word_rarity(self, stems: Sequence[str]) -> float:
-        """Of the first stem that the corpus holds: the question's own language where it has the word."""
-        return self._rarity(next(filter(self._frequency, stems), stems[0]))
-
-    def _rarity(self, term: str) -> float:
-        """ln(1 + (N - n + 0.5) / (n + 0.5)), the first factor of BM25."""
-        n = self._frequency(term)
-        return math.log1p((self._n_chunks - n + 0.5) / (n + 0.5))
-
     def _count(self, term: str) -> int:
         """How many chunks hold a term."""
         return sum(part.frequency(term) for part in self._parts)
@@ -217,18 +171,10 @@ class WordStore:
     def _numbered(self, part: WordPart, query: str) -> list[tuple[int, float]]:
         """The question's terms that a part holds, by number, each with the first factor of its addends."""
         found = []
-        least: dict[str, int] = {}
-        for stems in self._terms.by_word(query):
-            # A stem that few chunks hold, of another language, makes a common word no rarer.
-            n_word = next(filter(None, map(self._frequency, stems)), 0)
-            for stem in stems:
-                least.setdefault(stem, n_word)
-        for term, n_word in least.items():
+        for term, idf in self._weighed(query):
             number = part.postings.terms.find(term)
             if number >= 0:
-                n = max(n_word, self._frequency(term))
-                idf = math.log(1 + (self._n_chunks - n + 0.5) / (n + 0.5))
-                found.append((number, float(np.float32(idf))))
+                found.append((number, idf))
         return found
 
     def _addends(self, postings: Postings, number: int, idf: float) -> tuple[npt.NDArray[np.int32], Floats]:
@@ -239,12 +185,7 @@ class WordStore:
     def _factors(
         self, postings: Postings, rows: npt.NDArray[np.int32], counts: npt.NDArray[np.uint16], idf: float
     ) -> Floats:
-        norms = self._norms[postings.lengths.take(rows)]
-        norms += counts
-        np.divide(counts, norms, out=norms)
-        norms *= idf
-        addends: Floats = norms.astype(np.float32)
-        return addends
+        return factors(counts, self._norms[postings.lengths.take(rows)], idf)
 
     def _score_rows(self, part: WordPart, query: str, rows: Ints) -> Floats:
         totals = np.zeros(len(rows), np.float32)
