@@ -41,8 +41,9 @@ class RankWeights:
         retrieval: of the retriever's fused score of its chunk.
         similarity: of the cosine of question and quote.
         name_only: added where the span stands in a heading, a title or a caption.
-        alike: of the share of the question's words that a quote in another language holds alike. Reader and
-            encoder know English best: they give such quotes less than they deserve.
+        alike: of the share of the question's words that a quote in another language holds alike (in a script
+            that the reader does not know: holds at all). Reader and encoder know English best: they give
+            such quotes less than they deserve.
     """
 
     retrieval: float = 20.0
@@ -66,7 +67,7 @@ class Candidate:
         similarity: cosine of question and quote; 0 where it was not compared.
         n_support: other places, of any document, that give the same short answer.
         alike: share of the question's words that the quote holds in another language's spelling, 0 to 1; None
-            where it is in the question's language.
+            where it is in the question's language and the reader knows its script.
     """
 
     document: Document
@@ -118,8 +119,15 @@ def find_candidates(
     weights = weights or RankWeights()
     opened = {hit.chunk.doc_id: documents[hit.chunk.doc_id] for hit in hits}
     best: dict[tuple[str, Span], Candidate] = {}
-    for reading in readings:
-        candidate = _place(opened, hits[reading.passage], reading, max_quote_words, weights)
+    unread = {reading.passage: reading for reading in readings if reading.unread}
+    placed = [
+        _place(opened, hits[reading.passage], reading, max_quote_words, weights)
+        for reading in readings
+        if reading.passage not in unread
+    ]
+    for passage, reading in unread.items():
+        placed += _sentences(opened, hits[passage], reading, max_quote_words, weights)
+    for candidate in placed:
         if candidate is None:
             continue
         place = (candidate.document.doc_id, candidate.span)
@@ -143,6 +151,33 @@ def _place(
     if len(span) == 0:
         return None
     score = reading.score + weights.retrieval * hit.score
+    return _candidate(document, span, hit, reading, score, max_quote_words, weights)
+
+
+def _sentences(
+    documents: Mapping[str, Document], hit: Hit, reading: Reading, max_quote_words: int, weights: RankWeights
+) -> list[Candidate | None]:
+    """Each sentence of a chunk in a script that the reader does not know, all with the same, empty, reading."""
+    document, chunk = documents[hit.chunk.doc_id], hit.chunk
+    nothing = replace(reading, start=0, end=0, score=0.0, logit=0.0, answerable=0.0)
+    found: list[Candidate | None] = []
+    for sentence in document.sentences[chunk.first : chunk.last]:
+        span = Span(max(sentence.start, chunk.span.start), min(sentence.end, chunk.span.end))
+        if span.start < span.end:
+            score = weights.retrieval * hit.score
+            found.append(_candidate(document, span, hit, nothing, score, max_quote_words, weights))
+    return found
+
+
+def _candidate(
+    document: Document,
+    span: Span,
+    hit: Hit,
+    reading: Reading,
+    score: float,
+    max_quote_words: int,
+    weights: RankWeights,
+) -> Candidate:
     if _kind_at(document, span) in _NAMES_ONLY:
         score += weights.name_only
     quote = quote_span(document, span, max_quote_words)
@@ -150,8 +185,10 @@ def _place(
 
 
 def _with_alike(found: list[Candidate], alike: Likeness, weight: float) -> list[Candidate]:
-    """Those in another language than the question's, with the likeness of their words added."""
-    foreign = {c.place: c.quote.of(c.document.text) for c in found if c.hit.alike is not None}
+    """Those that the reader reads badly or not at all, with the likeness of their words added."""
+    foreign = {
+        c.place: c.quote.of(c.document.text) for c in found if c.hit.alike is not None or c.reading.unread
+    }
     shares = dict(zip(foreign, alike(list(foreign.values())), strict=True))
     return [
         replace(c, alike=shares[c.place], score=c.score + weight * shares[c.place])

@@ -32,6 +32,7 @@ FEATURES = (
     "names_missing",
     "numbers_missing",
     "rank",
+    "unread",
 )
 
 # Those that the decision is fitted on by default: with a few hundred questions, more of them only overfit.
@@ -74,7 +75,8 @@ def describe(
         `quote_coverage`, weight of the question's words found in chunk and in quote (in another language's
         spelling too, where they are in one), 0 to 1; `names_missing`,
         `numbers_missing`, how many of the question's names its document lacks, and of its numbers its
-        chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits.
+        chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits; `unread`, 1 where the reader does
+        not know the script of the chunk.
     """
     if not candidates:
         return None
@@ -100,6 +102,7 @@ def describe(
         "names_missing": float(min(2, _names_missing(question, best))),
         "numbers_missing": float(min(2, len(_missing(_NUMBER.findall(question), near)))),
         "rank": math.log1p(rank),
+        "unread": float(best.reading.unread),
     }
 
 

@@ -30,6 +30,8 @@ FORMAT = 1
 MAX_QUESTION_TOKENS = 64
 MAX_WINDOW_TOKENS = 384
 STRIDE_TOKENS = 128
+# English has hardly any; Chinese about two thirds, where the vocabulary has a few hundred characters.
+_MOST_UNKNOWN = 0.3
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,6 +48,7 @@ class Reading:
         logit: start logit plus end logit alone.
         answerable: logit of the reader's second head, that its window answers at all; 0 where
             the reader has no such head.
+        unknown: share of the window's tokens that the reader's vocabulary lacks, 0 to 1.
     """
 
     passage: int
@@ -54,6 +57,12 @@ class Reading:
     score: float
     logit: float
     answerable: float = 0.0
+    unknown: float = 0.0
+
+    @property
+    def unread(self) -> bool:
+        """Whether the passage is in a script that the reader does not know: its scores are worth nothing."""
+        return self.unknown > _MOST_UNKNOWN
 
 
 class Reader:
@@ -74,6 +83,7 @@ class Reader:
         self._session: Any = None
         self._tokenizer: Any = None
         self._whole_tokenizer: Any = None
+        self._unknown_id: int | None = None
         self._inputs: list[str] = []
         self._outputs: list[str] = []
 
@@ -121,8 +131,10 @@ class Reader:
         feed = {name: np.array([given[name]], dtype=np.int64) for name in self._inputs}
         outputs = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
         answerable = float(outputs["answerable"][0]) if "answerable" in outputs else 0.0
+        own = [token for token, which in zip(encoding.ids, encoding.sequence_ids, strict=True) if which == 1]
+        unknown = own.count(self._unknown_id) / len(own)
         return [
-            Reading(passage, start, end, logit - null, logit, answerable)
+            Reading(passage, start, end, logit - null, logit, answerable, unknown)
             for start, end, logit, null in self._spans(
                 encoding, outputs["start_logits"][0], outputs["end_logits"][0], n_best
             )
@@ -177,6 +189,7 @@ class Reader:
             self._whole_tokenizer = Tokenizer.from_file(str(path))
             self._whole_tokenizer.no_padding()
             self._whole_tokenizer.no_truncation()
+            self._unknown_id = self._whole_tokenizer.token_to_id("[UNK]")
             # "only_second" can't cut a text that stands alone, so questions are counted by the other one.
             self._tokenizer = Tokenizer.from_str(self._whole_tokenizer.to_str())
             self._tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")
