@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag._version import __version__
+from rag.config import INDEX_KINDS
 from rag.errors import IndexBusy, RagError
 
 __all__ = ["main"]
@@ -60,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     index = commands.add_parser("index", help="make the index mirror files and folders")
     index.add_argument("paths", nargs="+", metavar="PATH", help="file or folder")
     index.add_argument("--index", default="index", help=index_help)
+    index.add_argument(
+        "--kind",
+        choices=INDEX_KINDS,
+        default="auto",
+        help="how vectors are kept from now on: flat, ivf or exact; auto chooses by their number",
+    )
     index.add_argument("--keep-furniture", action="store_true", help="index site furniture too")
     index.add_argument(
         "--text-column",
@@ -112,13 +119,15 @@ def _positive(text: str) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
-    from rag.config import ChunkConfig, Config, FormatConfig
+    from rag.config import ChunkConfig, Config, FormatConfig, IndexConfig
     from rag.encoder import load_encoder
     from rag.index import update_index
     from rag.progress import bar
 
     config = Config(
-        chunk=ChunkConfig(remove_furniture=not args.keep_furniture), formats=FormatConfig(args.text_column)
+        chunk=ChunkConfig(remove_furniture=not args.keep_furniture),
+        index=IndexConfig(args.kind),
+        formats=FormatConfig(args.text_column),
     )
     with bar("embedding chunks", unit="chunk") as progress:
         report = update_index(
@@ -130,6 +139,8 @@ def _index(args: argparse.Namespace) -> int:
         )
     if report.rebuilt:
         print(f"built anew: {report.rebuilt}", file=sys.stderr)
+    if report.n_resumed:
+        print(f"went on: {report.n_resumed} chunks were encoded by a run that was stopped", file=sys.stderr)
     for name, message in report.failed:
         print(f"not read: {name}: {message}", file=sys.stderr)
     for name, note in report.notes:

@@ -27,7 +27,7 @@ from rag.stores.arrays import Column, pack_array, unpack_array
 from rag.stores.base import Floats, Ints
 from rag.stores.live import Live
 from rag.stores.names import Names
-from rag.stores.postings import Postings, merge_postings
+from rag.stores.postings import TERMS, Postings, merge_postings
 from rag.stores.tokens import TermMaker, language_of
 
 __all__ = ["Segment", "SegmentPart", "build_segment", "read_segment", "settle", "without"]
@@ -127,12 +127,11 @@ class Segment:
         files: dict[str, list[Buffer]] = {
             "documents.sha256.npy": pack_array(self.digests.all()),
             "documents.sketches.npy": pack_array(self.sketches.all()),
-            **self.doc_ids.to_files("doc_ids"),
             "chunks.firsts.npy": pack_array(self.firsts.all()),
             **self.vectors.to_files(),
             **self.postings.to_files(),
         }
-        return {**{f"{self.name}.{name}": data for name, data in files.items()}, **self.record_files()}
+        return {f"{self.name}.{name}": data for name, data in files.items()} | self.record_files()
 
     @property
     def is_whole(self) -> bool:
@@ -140,8 +139,9 @@ class Segment:
         return f"{self.name}.{_RECORDS[0]}.jsonl" in self.kept
 
     def record_files(self) -> dict[str, list[Buffer]]:
-        """Those of them that hold texts and what is said of them, by name."""
-        files: dict[str, list[Buffer]] = {}
+        """Those of them that hold texts, words, names and what is said of documents, by name."""
+        names = {**self.doc_ids.to_files("doc_ids"), **self.postings.terms.to_files(TERMS)}
+        files = {f"{self.name}.{name}": data for name, data in names.items()}
         held: tuple[Lines[Any], ...] = (self.documents, self.chunks, self.facts)
         for name, lines in zip(_RECORDS, held, strict=True):
             files[f"{self.name}.{name}.jsonl"] = [lines.data]
@@ -261,9 +261,14 @@ def without(segment: Segment, documents: Ints) -> Segment:
                 number = segment.postings.terms.find(term)
                 gone[number] = gone.get(number, 0) + 1
     rows = segment.rows_of(documents)
-    erased = {f"{segment.name}.{name}.{end}" for name in _RECORDS for end in ("jsonl", "ends.npy")}
+    # A word that only they had says that they had it; its postings alone, and vectors, are numbers.
+    starts = segment.postings.starts
+    only_there = [n for n, count in gone.items() if count == int(starts.at(n + 1)) - int(starts.at(n))]
+    erased = segment.record_files().keys()
     return replace(
         segment,
+        doc_ids=segment.doc_ids.without(np.union1d(segment.left, documents).tolist()),
+        postings=replace(segment.postings, terms=segment.postings.terms.without(only_there)),
         documents=segment.documents.without(documents, decode_document),
         facts=segment.facts.without(documents, decode_facts),
         chunks=segment.chunks.without(rows, decode_chunk),

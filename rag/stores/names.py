@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +36,18 @@ class Names(Sequence[str]):
         packed = [string.encode() for string in strings]
         ends = np.cumsum([len(one) for one in packed], dtype=np.int64)
         return cls(Blob(b"".join(packed)), Column(ends))
+
+    def without(self, places: Collection[int]) -> Names:
+        """The same with some strings gone; their places stay, held by what nobody looks for.
+
+        >>> list(Names.build(["a", "b", "c"]).without([1]))
+        ['a', 'a\\x00', 'c']
+        """
+        gone, kept = frozenset(places), list(self)
+        for place in sorted(gone):
+            # Sorts between its neighbours.
+            kept[place] = (kept[place - 1] if place else "") + "\0"
+        return Names.build(kept) if gone else self
 
     def __len__(self) -> int:
         return len(self._ends)

@@ -23,7 +23,7 @@ from rag.stores.base import Ints
 from rag.stores.names import Names
 from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker, language_of
 
-__all__ = ["K1", "B", "Postings", "merge_postings"]
+__all__ = ["K1", "TERMS", "B", "Postings", "merge_postings"]
 
 K1 = 1.5
 B = 0.75
@@ -36,7 +36,7 @@ _ARRAYS: dict[str, tuple[str, list[type[np.generic]]]] = {
     "lengths": ("words.lengths.npy", [np.int32]),
     "bounds": ("words.bounds.npy", [np.float32]),
 }
-_TERMS = "words.terms"
+TERMS = "words.terms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Postings:
         stops = {language: sorted(words) for language, words in self.stop_words.items()}
         about = {"n_tokens": self.n_tokens, "longest": self.longest, "stop_words": stops}
         files: dict[str, list[Buffer]] = {_ABOUT: [json.dumps(about, ensure_ascii=False).encode()]}
-        files.update(self.terms.to_files(_TERMS))
+        files.update(self.terms.to_files(TERMS))
         for field, (name, _) in _ARRAYS.items():
             files[name] = pack_array(getattr(self, field).all())
         return files
@@ -139,7 +139,7 @@ class Postings:
         try:
             about = json.loads(bytes(blobs[_ABOUT].checked()))
             stop_words = {str(name): frozenset(words) for name, words in about["stop_words"].items()}
-            terms = Names.from_files(blobs, _TERMS)
+            terms = Names.from_files(blobs, TERMS)
             arrays = {
                 field: unpack_array(blobs[name], f"the words' {field}", dtype, 1)
                 for field, (name, dtype) in _ARRAYS.items()

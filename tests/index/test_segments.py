@@ -122,8 +122,10 @@ def test_what_stays_is_linked_and_not_written_again(tmp_path: Path) -> None:
     before = {path.name: path.stat().st_ino for path in (place / "gen-000002").iterdir()}
     update_index([folder], place, config=Config(), encoder=encoder)
     # The generation before is gone at once, because it held what was removed.
-    kept = {path.name for path in (place / "gen-000003").iterdir() if path.stat().st_ino == before.get(path.name)}
-    assert {"s000001.vectors.faiss", "s000001.words.chunks.npy", "s000001.doc_ids.txt"} < kept
+    kept = {
+        path.name for path in (place / "gen-000003").iterdir() if path.stat().st_ino == before.get(path.name)
+    }
+    assert {"s000001.vectors.faiss", "s000001.words.chunks.npy", "s000001.chunks.firsts.npy"} < kept
     assert len(encoder.encoded) == report.n_encoded
     index = Index.load(place)
     assert [segment.name for segment in index.segments] == ["s000001", "s000002"]
@@ -186,3 +188,31 @@ def test_segments_stay_few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert list(index.documents) == ["n29.txt"]
     assert len(index.segments) == 1
     assert len(index.segments[0].doc_ids) == 1
+
+
+@pytest.mark.usefixtures("many_segments")
+def test_what_left_is_in_no_file_though_its_segment_stays(tmp_path: Path) -> None:
+    folder, place = tmp_path / "texts", tmp_path / "index"
+    mirror(folder, dict(zip("abcdefgh", range(8), strict=True)))
+    for name in ("aaa-secret.txt", "bb-secret.txt"):
+        (folder / name).write_text(f"The xylophonist of {name} moved to Quixotenburg by the river.\n")
+    update_index([folder], place, config=Config(), encoder=HashEncoder())
+    before = Index.load(place)
+    n_river = before.words.lookup("river", np.arange(len(before.chunks))).astype(bool).sum()
+    for name in ("aaa-secret.txt", "bb-secret.txt"):
+        (folder / name).unlink()
+        update_index([folder], place, config=Config(), encoder=HashEncoder())
+    index = Index.load(place)
+    assert [segment.name for segment in index.segments] == ["s000001"]
+    assert len(index.segments[0].doc_ids) == 10
+    for path in place.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes().lower()
+            assert not any(word in data for word in (b"xylophon", b"quixotenburg", b"secret")), path.name
+    assert index.words.lookup("river", np.arange(len(index.chunks))).astype(bool).sum() == n_river - 2
+    assert not len(index.words.search("xylophonist of Quixotenburg", 5)[1])
+    (folder / "aaa-secret.txt").write_text("The xylophonist came back.\n")
+    update_index([folder], place, config=Config(), encoder=HashEncoder())
+    again = Index.load(place)
+    assert again.chunks[int(again.words.search("xylophonist", 5)[1][0])].doc_id == "aaa-secret.txt"
+    assert again.documents["aaa-secret.txt"].text == "The xylophonist came back.\n"
