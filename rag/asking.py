@@ -12,6 +12,7 @@ from rag.config import Config
 from rag.conversation import History
 from rag.datatypes import Answer
 from rag.errors import IndexBusy, IndexMissing
+from rag.filters import Day, Filter
 from rag.pipeline import Pipeline
 
 __all__ = ["ask", "default_index", "open_pipeline"]
@@ -29,6 +30,11 @@ def ask(
     top_k: int = 3,
     documents: Sequence[str] | None = None,
     history: History | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
+    language: str | None = None,
+    author: str | None = None,
+    source: str | None = None,
 ) -> Answer:
     """Ask the documents; get their own words with the exact place, or "not in sources".
 
@@ -40,17 +46,22 @@ def ask(
         top_k: most citations, or nearest passages where the answer is "not in sources".
         documents: patterns of doc_ids to search in, such as `["001*"]`.
         history: earlier (question, answer) pairs of the conversation, so that "why?" is understood.
+        since, until: only documents dated within, such as `since="2024-03", until="2024"`; those without a
+            certain date are left out.
+        language, author, source: only documents that state them, such as `language="de"`.
 
     Raises:
         QuestionError: empty, blank, over 2,000 characters or not text.
+        ConfigError: a filter that can't be used, or patterns that match no document.
         IndexMissing: no index there and nothing to build it from.
         IndexMismatch: the index was made by another format, encoder or setting, or is damaged.
     """
     from rag.question import check_question
 
     check_question(question)  # before an index is built or opened for nothing
+    where = Filter.of(documents, since=since, until=until, language=language, author=author, source=source)
     pipeline = open_pipeline(index)
-    return pipeline.ask(question, top_k=top_k, documents=documents, history=history)
+    return pipeline.ask(question, top_k=top_k, documents=where, history=history)
 
 
 def open_pipeline(index: str | Path | None = None) -> Pipeline:

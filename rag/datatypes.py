@@ -173,6 +173,7 @@ class Answer:
         reason: where not found, which score fell short of which threshold.
         timings: seconds by stage.
         understood: the question as understood from the conversation, where it differs from `question`.
+        filter: which documents were asked, in words, where not all were.
     """
 
     question: str
@@ -185,6 +186,7 @@ class Answer:
     reason: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
     understood: str | None = None
+    filter: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, every field of the contract."""
@@ -199,4 +201,5 @@ class Answer:
             "reason": self.reason,
             "timings": dict(self.timings),
             "understood": self.understood,
+            "filter": self.filter,
         }

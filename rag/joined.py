@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import overload
 
 import numpy as np
@@ -12,12 +12,16 @@ import numpy.typing as npt
 
 from rag.datatypes import Chunk, Document
 from rag.facts import Facts
+from rag.filters import Chosen, Filter
 from rag.segments import Segment
 from rag.stores import VectorStore, WordStore
 from rag.stores.parts import PartedStore
 from rag.stores.words import WordPart
 
 __all__ = ["Chunks", "Documents", "join_vectors", "join_words", "places_of_documents"]
+
+# A conversation asks through the same filter again and again.
+_KEPT_FILTERS = 16
 
 
 class Documents(Mapping[str, Document]):
@@ -30,6 +34,11 @@ class Documents(Mapping[str, Document]):
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = tuple(segments)
         self._live = [segment.live_documents() for segment in segments]
+        self.choose = lru_cache(maxsize=_KEPT_FILTERS)(self._choose)
+
+    def _choose(self, where: Filter) -> Chosen:
+        """The documents that a filter lets through; known filters cost nothing."""
+        return where.choose(list(self), self.facts)
 
     def find(self, doc_id: str) -> tuple[int, int] | None:
         """The segment of a document and its place in there."""

@@ -25,9 +25,11 @@ from rag.chunking import whole_chunk
 from rag.citation import cite, same_words
 from rag.config import Config, DecideConfig
 from rag.conversation import History, means_more, understand
+from rag.copies import find_copy
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
+from rag.filters import Day, Filter, Where
 from rag.index import Index
 from rag.inference import side_by_side
 from rag.question import check_question
@@ -35,6 +37,9 @@ from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
 
 __all__ = ["Considered", "Pipeline"]
+
+# Copies of a quote that are cited at most.
+_MOST_COPIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +114,48 @@ class Pipeline:
         question: str,
         *,
         top_k: int = 3,
-        documents: Sequence[str] | None = None,
+        documents: Where = None,
         history: History | None = None,
+        since: Day | None = None,
+        until: Day | None = None,
+        language: str | None = None,
+        author: str | None = None,
+        source: str | None = None,
     ) -> Answer:
         """Answer with the documents' own words, or refuse.
 
         Args:
             question: up to 2,000 characters.
-            top_k: most citations, or nearest passages where refused.
-            documents: patterns of doc_ids to search in, such as `["001*"]`.
+            top_k: most citations, or nearest passages where refused; copies of the quote in other documents
+                are cited besides.
+            documents: patterns of doc_ids to search in, such as `["001*"]`; or a whole filter.
             history: earlier (question, answer) pairs, oldest first; what the question refers to is
                 taken from them. An answer is an `Answer` or its text.
+            since, until: only documents dated within; a year, a month or a day, inclusive. Those without a
+                certain date are left out.
+            language: only documents in it, such as "en".
+            author, source: only documents that state one with these letters in it.
 
         Raises:
             QuestionError: empty, blank, too long or not text.
+            ConfigError: a filter that can't be used, or patterns that match no document.
         """
         started = time.perf_counter()
+        where = Filter.of(
+            documents, since=since, until=until, language=language, author=author, source=source
+        )
         if history:
-            considered = self.follow(question, history, documents=documents)
+            considered = self.follow(question, history, documents=where)
         else:
-            considered = self.consider(question, documents=documents)
-        return self._answer(question, considered, top_k, started)
+            considered = self.consider(question, documents=where)
+        return self._answer(question, considered, top_k, started, where)
 
     def ask_many(
         self,
         questions: Sequence[str],
         *,
         top_k: int = 3,
-        documents: Sequence[str] | None = None,
+        documents: Where = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Answer]:
         """As `ask`, of many questions, side by side: more of them in the same time, each with the same answer.
@@ -144,7 +163,7 @@ class Pipeline:
         Args:
             questions: up to 2,000 characters each.
             top_k: most citations, or nearest passages where refused.
-            documents: patterns of doc_ids to search in.
+            documents: patterns of doc_ids to search in, or a filter.
             progress: told (n_done, n_total) after each question.
 
         Raises:
@@ -153,8 +172,9 @@ class Pipeline:
         for question in questions:
             check_question(question)
         answers = []
+        where = Filter.of(documents)
         asking = self._remembering()
-        for answer in side_by_side(partial(asking.ask, top_k=top_k, documents=documents), questions):
+        for answer in side_by_side(partial(asking.ask, top_k=top_k, documents=where), questions):
             answers.append(answer)
             if progress is not None:
                 progress(len(answers), len(questions))
@@ -184,25 +204,34 @@ class Pipeline:
         started = time.perf_counter()
         return self._answer(question, self.consider_texts(question, texts), top_k, started)
 
-    def _answer(self, question: str, considered: Considered, top_k: int, started: float) -> Answer:
+    def _answer(
+        self,
+        question: str,
+        considered: Considered,
+        top_k: int,
+        started: float,
+        where: Filter | None = None,
+    ) -> Answer:
         timings = dict(considered.timings)
         with _timed(timings, "cite"):
-            citations = self._citations(considered, top_k)
+            citations = self._citations(considered, top_k, where)
         timings["total"] = time.perf_counter() - started
         decision = considered.decision
         understood = considered.question if considered.question != check_question(question) else None
         if not decision.found:
             return Answer(
                 question, False, NOT_IN_SOURCES, None, decision.confidence,
-                nearest=citations, reason=decision.reason, timings=timings, understood=understood,
+                nearest=citations, reason=self._reason(decision, where), timings=timings,
+                understood=understood, filter=str(where) if where else None,
             )  # fmt: skip
         best = considered.candidates[0]
         return Answer(
             question, True, citations[0].quote, best.short, decision.confidence,
             citations=citations, timings=timings, understood=understood,
+            filter=str(where) if where else None,
         )  # fmt: skip
 
-    def consider(self, question: str, *, documents: Sequence[str] | None = None) -> Considered:
+    def consider(self, question: str, *, documents: Where = None) -> Considered:
         """Everything up to the decision, for evaluation and for explaining an answer."""
         cleaned = check_question(question)
         timings: dict[str, float] = {}
@@ -226,14 +255,13 @@ class Pipeline:
             ]
         return self._read_and_decide(cleaned, hits, timings, documents, self.reading_calibration)
 
-    def follow(
-        self, question: str, history: History, *, documents: Sequence[str] | None = None
-    ) -> Considered:
+    def follow(self, question: str, history: History, *, documents: Where = None) -> Considered:
         """As `consider`, for a question that may refer to earlier ones; says which question it took.
 
         Where the question makes sense by itself too, both readings of it are tried.
         """
         cleaned = check_question(question)
+        documents = Filter.of(documents)
         understood = understand(cleaned, history)
         if not understood.refers_back:
             return self.consider(cleaned, documents=documents)
@@ -269,11 +297,38 @@ class Pipeline:
             decision = calibration.decide(features, self.config.decide)
         return Considered(question, tuple(candidates), tuple(hits), features, decision, timings)
 
-    def _citations(self, considered: Considered, top_k: int) -> tuple[Citation, ...]:
-        """One citation a quote, best first; what only repeats an earlier quote's place is left out."""
+    def _reason(self, decision: Decision, where: Filter | None) -> str | None:
+        """Why it was refused; and that a filter was on, where one was."""
+        if where is None:
+            return decision.reason
+        chosen, n = self.index.documents.choose(where), len(self.index.documents)
+        undated = (
+            f"; {chosen.n_undated} left out because no certain date is known" if chosen.n_undated else ""
+        )
+        if not chosen.n:
+            return f"no document matches the filter ({where}): none of {n} was searched{undated}"
+        return f"{decision.reason}; a filter was on ({where}): {chosen.n} of {n} documents searched{undated}"
+
+    def _copies(self, best: Candidate, where: Filter | None) -> Iterator[Citation]:
+        """The best quote where other documents say it, in as good as the same words."""
+        own = best.document.doc_id
+        known = {*best.hit.copies, *self.index.copies.get(own, ())} - {own}
+        allowed = set(known)
+        if where is not None:
+            chosen = self.index.documents.choose(where).documents
+            allowed = {d for d, ok in zip(self.index.documents, chosen, strict=True) if ok}
+        for doc_id in sorted(known & allowed)[:_MOST_COPIES]:
+            document = self.index.documents[doc_id]
+            found = find_copy(document, best.quote.of(best.document.text), best.short)
+            if found is not None:
+                yield cite(document, *found, best.score)
+
+    def _citations(self, considered: Considered, top_k: int, where: Filter | None) -> tuple[Citation, ...]:
+        """One citation a quote, best first, then its copies; what only repeats an earlier place is left out."""
         kept: list[Citation] = []
+        n_copies = 0
         for candidate in _ordered(considered):
-            if len(kept) >= max(1, top_k):
+            if len(kept) - n_copies >= max(1, top_k):
                 break
             overlaps = any(
                 c.doc_id == candidate.document.doc_id
@@ -283,6 +338,9 @@ class Pipeline:
             )
             if not overlaps:
                 kept.append(cite(candidate.document, candidate.quote, candidate.span, candidate.score))
+            if len(kept) == 1 and considered.decision.found:
+                kept += self._copies(candidate, where)
+                n_copies = len(kept) - 1
         return tuple(kept)
 
 

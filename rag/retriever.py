@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,8 +24,10 @@ import numpy.typing as npt
 from rag.cleaning.language import passage_language, question_language
 from rag.cognates import alike_share
 from rag.config import RetrieveConfig
+from rag.copies import Once
 from rag.datatypes import Chunk
 from rag.encoder import Encoder
+from rag.filters import Where
 from rag.index import Index
 from rag.stores.tokens import DEFAULT_LANGUAGE
 
@@ -37,6 +39,10 @@ Floats = npt.NDArray[np.float32]
 # BM25's share of its bound for a chunk that holds all of a question's words once, about.
 _ALIKE_AS_BM25 = 0.5
 
+
+# The search is widened by this factor, this often, where copies fill it.
+_WIDER = 4
+_MOST_WIDENED = 3
 
 # Vectors that are remembered at most; 15 MB.
 _MOST_KNOWN = 10_000
@@ -54,6 +60,7 @@ class Hit:
         score: what the hits are ordered by; higher is better.
         alike: share of the question's words that it holds in another language's spelling, 0 to 1; None where
             it is in the question's language.
+        copies: doc_ids of other documents that say the same, and whose chunks are no hits for that reason.
     """
 
     chunk_idx: int
@@ -62,6 +69,7 @@ class Hit:
     bm25: float
     score: float
     alike: float | None = None
+    copies: tuple[str, ...] = ()
 
 
 class Retriever:
@@ -96,19 +104,38 @@ class Retriever:
         k: int | None = None,
         *,
         mode: Mode = "hybrid",
-        documents: Sequence[str] | None = None,
+        documents: Where = None,
     ) -> list[Hit]:
         """The `k` best chunks, best first; fewer where the corpus or the filter holds fewer.
+
+        What several documents say in nearly the same words is one hit, the best of them.
 
         Args:
             question: the question's text.
             k: how many; the settings' `k` by default.
             mode: which ranking orders the hits. Both raw scores are given in any mode.
-            documents: patterns of doc_ids to search in; the filter works inside the search.
+            documents: patterns of doc_ids to search in, or a filter; it works inside the search.
+
+        Raises:
+            ConfigError: no document matches the patterns.
         """
         k = k or self._config.k
         allowed = self._index.chunk_mask(documents)
+        n_allowed = len(self._index.chunks) if allowed is None else int(allowed.sum())
+        if not n_allowed:
+            return []
         pool = max(k, self._config.candidates)
+        for _ in range(_MOST_WIDENED):
+            hits = _once_each(self._ranked(question, pool, mode, allowed), k)
+            if len(hits) == k or pool >= n_allowed or not self._index.copies:
+                break
+            pool *= _WIDER
+        return hits
+
+    def _ranked(
+        self, question: str, pool: int, mode: Mode, allowed: npt.NDArray[np.bool_] | None
+    ) -> Iterator[Hit]:
+        """What the best `pool` by vector and the best `pool` by words are together, best first."""
         vector = self._query_vector(question)
         words, vectors = self._index.words, self._index.vectors
         dense_top, dense_idx = vectors.search(vector[None, :], pool, allowed)
@@ -124,9 +151,10 @@ class Retriever:
             share[place] = max(share[place], _ALIKE_AS_BM25 * likeness)
         score = self._fuse(mode, dense, share)
         # Ties go to the earlier chunk, so that the order never depends on the machine.
-        order = np.lexsort((idx, -score))[:k]
-        return [
-            Hit(
+        for i in np.lexsort((idx, -score)):
+            if mode == "bm25" and bm25[i] <= 0:
+                continue
+            yield Hit(
                 int(idx[i]),
                 self._index.chunks[int(idx[i])],
                 float(dense[i]),
@@ -134,9 +162,6 @@ class Retriever:
                 float(score[i]),
                 alike.get(int(i)),
             )
-            for i in order
-            if mode != "bm25" or bm25[i] > 0
-        ]
 
     def similarity(self, question: str, texts: Sequence[str]) -> Floats:
         """Cosine of the question with each text, float32, (n_texts,)."""
@@ -183,3 +208,20 @@ class Retriever:
         weight = self._config.dense_weight
         fused: Floats = weight * dense + (1 - weight) * bm25
         return fused
+
+
+def _once_each(ranked: Iterable[Hit], k: int) -> list[Hit]:
+    """The first `k` that say something new, each with the documents that only repeat it."""
+    once, hits, copies = Once(), list[Hit](), dict[int, list[str]]()
+    for hit in ranked:
+        origin = once.origin(hit.chunk.doc_id, hit.chunk.text)
+        if origin is not None:
+            copies.setdefault(origin, []).append(hit.chunk.doc_id)
+            continue
+        hits.append(hit)
+        if len(hits) == k:
+            break
+    return [
+        replace(hit, copies=tuple(dict.fromkeys(copies[place]))) if place in copies else hit
+        for place, hit in enumerate(hits)
+    ]

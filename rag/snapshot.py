@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from rag.assembly import Part, Progress, encode_parts, read_part
 from rag.blobs import Blob
 from rag.config import Config
 from rag.encoder import Encoder
-from rag.errors import ConfigError, IndexDamaged, IndexMismatch, SourceError
+from rag.errors import IndexDamaged, IndexMismatch, SourceError
+from rag.filters import Filter, Where
 from rag.generations import Generation, read_generation, rebuild_command
 from rag.joined import Chunks, Documents, join_vectors, join_words, places_of_documents
 from rag.segments import Segment, build_segment, read_segment
@@ -146,31 +146,22 @@ class Index:
         if encoder_id != self.encoder_id:
             raise _other_encoder(self.path, self.encoder_id, encoder_id, self.roots)
 
-    def chunk_mask(self, patterns: Sequence[str] | None) -> Bools | None:
-        """Which chunks belong to the documents that patterns name.
+    def chunk_mask(self, where: Where) -> Bools | None:
+        """Which chunks belong to the documents that a filter, or patterns of doc_ids, let through.
 
         Args:
-            patterns: as in a shell (`*`, `?`, `[...]`), each tried on the whole doc_id and, where
-                that finds none, on the file's name alone; None or none for all documents.
+            where: None or no pattern for all documents.
 
         Returns:
             bool, (n_chunks,); None for all.
 
         Raises:
-            ConfigError: no document matches.
+            ConfigError: no document matches the patterns.
         """
-        if not patterns:
+        chosen = Filter.of(where)
+        if chosen is None:
             return None
-        chosen = np.zeros(len(self.documents), dtype=np.bool_)
-        for pattern in [patterns] if isinstance(patterns, str) else patterns:
-            whole = [fnmatchcase(doc_id, pattern) for doc_id in self.documents]
-            if not any(whole):
-                whole = [fnmatchcase(doc_id.rpartition("/")[2], pattern) for doc_id in self.documents]
-            chosen |= np.array(whole, dtype=np.bool_)
-        if not chosen.any():
-            some = ", ".join(list(self.documents)[:5]) + (" ..." if len(self.documents) > 5 else "")
-            raise ConfigError(f"no document matches {patterns!r}; expected patterns of names such as: {some}")
-        mask: Bools = chosen[self.chunk_documents]
+        mask: Bools = self.documents.choose(chosen).documents[self.chunk_documents]
         return mask
 
 
