@@ -17,7 +17,7 @@ __all__ = ["Block", "Line", "Page", "read_blocks", "read_lines"]
 
 _MIN_GUTTER = 4  # rows with the same gap that make it the space between two columns
 _MIN_COLUMN = 15  # characters: what is narrower is a cell of a table
-_CELL = 1.4  # of the font size: a gap between cells; between justified words there is less
+_CELL = 1.0  # of the font size: what may be a gap between cells
 _MAX_BLOCKS = 150
 _MAX_GAPS = 1_500  # looked at for gutters: a page of text has some hundreds
 _MAX_GUTTERS = 12
@@ -34,7 +34,7 @@ class Line:
         size: height of the font's line, points.
         order: place in the page's content.
         page: from 0.
-        cells: wide gaps in it and one: more than one for a table's row.
+        gaps: left and right edge of the wide gaps in it: between cells, or between justified words.
     """
 
     text: str
@@ -44,7 +44,12 @@ class Line:
     size: float
     order: int
     page: int
-    cells: int = 1
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+
+    def aligned(self, other: Line) -> bool:
+        """Whether a wide gap lies under one of another line's, as between the cells of a table."""
+        shared = (min(b, d) - max(a, c) for a, b in self.gaps for c, d in other.gaps)
+        return any(width >= 0.8 * self.size for width in shared)
 
 
 @dataclass(slots=True)
@@ -181,7 +186,8 @@ def _row_lines(row: list[Run], gutters: list[float], page: int) -> list[Line]:
             line = lines[-1]
             near = run.x0 - line.x1 < 0.12 * max(run.size, line.size)
             line.text += run.text if near else " " + run.text
-            line.cells += run.x0 - line.x1 >= _CELL * max(run.size, line.size)
+            if run.x0 - line.x1 >= _CELL * max(run.size, line.size):
+                line.gaps.append((line.x1, run.x0))
             line.x1, line.size = max(line.x1, run.x1), max(line.size, run.size)
         else:
             lines.append(Line(run.text, run.x0, run.x1, run.y, run.size, run.order, page))

@@ -26,6 +26,13 @@ _PREFIXES = frozenset(
     "all anti co cross ex far full half high inter long low mid multi near non off old post pre pro real self semi "
     "short so sub super ultra vice well wide".split()
 )
+_ENDINGS = frozenset(
+    "based backed born bound building centered centred controlled down dropping edited elect faced free friendly "
+    "funded goer goers haired held in inspired known law leaning led level like looking made making minded old only "
+    "out owned range related running seeking sized speaking specific style term thirds time type up wide winning "
+    "year years".split()
+)
+_JOINING = frozenset("and or to und oder bis sowie et ou y e o u en of".split())
 _HEADING = 1.18  # of the body's font size
 
 
@@ -78,7 +85,7 @@ def _paragraphs(block: Block, body: float) -> list[_Paragraph]:
     for paragraph in found:
         size = max(line.size for line in paragraph.lines)
         n = sum(len(line.text) for line in paragraph.lines)
-        rows = any(line.cells > 1 for line in paragraph.lines)
+        rows = any(line.gaps for line in paragraph.lines)
         if not rows and size >= _HEADING * body and len(paragraph.lines) <= 3 and n <= 200:
             paragraph.level = 1 if size >= 1.6 * body else 2
     return found
@@ -88,9 +95,9 @@ def _begins(line: Line, last: Line, left: float, right: float, usual: float) -> 
     size = max(line.size, last.size)
     if last.y - line.y > 1.3 * usual or abs(line.size - last.size) > 0.12 * size:
         return True
-    if _BULLET.match(line.text) or line.cells > 1 or last.cells > 1:
+    if _BULLET.match(line.text) or _is_next_row(line, last, right):
         return True
-    indented = line.x0 - left > 0.8 * size and last.x0 - left < 0.8 * size
+    indented = line.x0 - left > 0.8 * size
     short = right - last.x1 > 0.15 * (right - left)
     ended = _TERMINAL.search(last.text) is not None
     if indented and not _BULLET.match(last.text):
@@ -104,6 +111,15 @@ def _begins(line: Line, last: Line, left: float, right: float, usual: float) -> 
     return (
         short and room > 1.5 * wide and not line.text[:1].islower() and last.text[-1:] not in _HYPHENS + ","
     )
+
+
+def _is_next_row(line: Line, last: Line, right: float) -> bool:
+    """Whether two lines are rows of a table, and not justified lines with a river of blanks in them."""
+    if not line.aligned(last) or line.text[:1].islower():
+        return False
+    full = right - last.x1 < 0.3 * last.size
+    widest = max(b - a for a, b in (*line.gaps, *last.gaps))
+    return not full or widest > 2.0 * line.size
 
 
 def _add_page(found: list[_Paragraph], paragraphs: list[_Paragraph], body: float) -> None:
@@ -203,9 +219,11 @@ class _Writer:
             return text, ""
         head = _HEAD.match(following.text)
         if text[-1:] in _HYPHENS and head is not None:
+            if head.group().lower() in _JOINING:  # "pre- and post-war"
+                return text[:-1] + "-", " "
             tail = _TAIL.search(text[:-1])
             if tail is None:
-                return text[:-1] + "-", "" if text[-2:-1].isalnum() else " "
+                return text[:-1] + "-", "" if text[-2:-1].strip() else " "
             return text[:-1], "" if self._is_one_word(tail.group(1), head.group()) else "-"
         if _WIDE.match(text[-1:]) and _WIDE.match(following.text[:1]):
             return text, ""
@@ -219,4 +237,8 @@ class _Writer:
             return joined >= parted
         if right[:1].isupper() or right[:1].isdigit() or "-" in left:
             return False
-        return a not in _PREFIXES and not (self._words[a] and self._words[b] and len(a) > 3 and len(b) > 3)
+        return (
+            a not in _PREFIXES
+            and b not in _ENDINGS
+            and not (self._words[a] and self._words[b] and len(a) > 3 and len(b) > 3)
+        )

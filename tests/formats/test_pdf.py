@@ -188,6 +188,12 @@ class TestLineEnds:
             (["This is a well-", "known place to rest."], "a well-known place"),
             (["He is the Anglo-", "French envoy there."], "the Anglo-French envoy"),
             (["It was state-of-the-", "art in its own time."], "state-of-the-art in"),
+            (["Most are conservative-", "leaning voters."], "conservative-leaning voters"),
+            (
+                ["It had pre- and post-", "war houses, and pre-", "and later ones."],
+                "post-war houses, and pre- and later",
+            ),
+            (["He wore a “Barbie”-", "inspired look."], "“Barbie”-inspired look"),
             (["Numbers such as 1990-", "95 stay as they are."], "1990-95 stay"),
         ],
     )
