@@ -38,6 +38,9 @@ _ARRAYS: dict[str, tuple[str, list[type[np.generic]]]] = {
 }
 TERMS = "words.terms"
 
+# Postings that are gone through at a time.
+_STEP = 1 << 22
+
 
 @dataclass(frozen=True, slots=True)
 class Postings:
@@ -99,9 +102,9 @@ class Postings:
             counts.extend(counted.values())
             n_terms[chunk], lengths[chunk] = len(counted), len(found)
         names = sorted(numbers)
-        place = np.empty(len(names), np.int64)
+        place = np.empty(len(names), np.int32)
         place[[numbers[name] for name in names]] = np.arange(len(names))
-        chunks = np.repeat(np.arange(len(texts), dtype=np.int64), n_terms)
+        chunks = np.repeat(np.arange(len(texts), dtype=np.int32), n_terms)
         return _assembled(
             names,
             place[np.frombuffer(of_term, np.int32)],
@@ -185,8 +188,8 @@ def merge_postings(parts: Sequence[Postings], places: Sequence[Ints], n_chunks: 
     terms, chunks, counts = [], [], []
     lengths = np.zeros(n_chunks, np.int32)
     for part, place in zip(parts, places, strict=True):
-        own = np.array([number[name] for name in part.terms], dtype=np.int64)
-        to = place[part.chunks.all()]
+        own = np.array([number[name] for name in part.terms], dtype=np.int32)
+        to = place.astype(np.int32)[part.chunks.all()]
         stay = to >= 0
         terms.append(np.repeat(own, np.diff(part.starts.all()))[stay])
         chunks.append(to[stay])
@@ -194,42 +197,79 @@ def merge_postings(parts: Sequence[Postings], places: Sequence[Ints], n_chunks: 
         lengths[place[place >= 0]] = part.lengths.all()[place >= 0]
     stops = {language: words for part in parts for language, words in part.stop_words.items()}
     return _assembled(
-        names, np.concatenate(terms), np.concatenate(chunks), np.concatenate(counts), lengths, stops, True
+        names, np.concatenate(terms), np.concatenate(chunks), np.concatenate(counts), lengths, stops
     )
 
 
 def _assembled(
     names: Sequence[str],
-    terms: Ints,
-    chunks: Ints,
+    terms: npt.NDArray[np.integer],
+    chunks: npt.NDArray[np.integer],
     counts: npt.NDArray[np.integer],
     lengths: npt.NDArray[np.int32],
     stop_words: Mapping[str, frozenset[str]],
-    in_runs: bool = False,
 ) -> Postings:
     """Postings in any order, sorted; names that none is left of are dropped."""
-    # No key comes twice; where sorted parts stand one after the other, the stable sort makes use of that.
-    keys = terms * max(1, len(lengths)) + chunks
-    order = np.argsort(keys, kind="stable" if in_runs else "quicksort")
+    terms, chunks, counts = _sorted(terms, chunks, counts, max(1, len(lengths)))
     n_of = np.bincount(terms, minlength=len(names))
     held = np.flatnonzero(n_of)
     starts = np.concatenate([[0], np.cumsum(n_of[held])]).astype(np.int64)
     widest = np.uint16 if not len(counts) or counts.max() < 1 << 16 else np.uint32
-    chunks, counts = chunks[order].astype(np.int32), counts[order].astype(widest)
+    chunks, counts = chunks.astype(np.int32), counts.astype(widest)
     n_tokens = int(lengths.sum())
-    bounds = np.zeros(len(held), np.float32)
-    if len(chunks):
-        factors = counts / (K1 * ((1 - B) + B * lengths[chunks] / (n_tokens / len(lengths))) + counts)
-        # A float32 above the largest, so that no rounding makes it less.
-        bounds = np.nextafter(np.maximum.reduceat(factors, starts[:-1]).astype(np.float32), np.float32(2))
     return Postings(
         terms=Names.build([names[n] for n in held.tolist()] if len(held) < len(names) else names),
         starts=Column(starts),
         chunks=Column(chunks),
         counts=Column(counts),
         lengths=Column(lengths),
-        bounds=Column(bounds),
+        bounds=Column(_bounds(starts, chunks, counts, lengths, n_tokens)),
         n_tokens=n_tokens,
         longest=int(lengths.max(initial=0)),
         stop_words=dict(sorted(stop_words.items())),
     )
+
+
+def _sorted(
+    terms: npt.NDArray[np.integer],
+    chunks: npt.NDArray[np.integer],
+    counts: npt.NDArray[np.integer],
+    n_chunks: int,
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.integer]]:
+    """By term, then by chunk; no pair comes twice."""
+    keys = terms.astype(np.int64) * n_chunks
+    keys += chunks
+    bits = int(counts.max(initial=1)).bit_length()
+    if int(keys.max(initial=0)).bit_length() + bits > 63:
+        order = np.argsort(keys)
+        return terms[order], chunks[order], counts[order]
+    # One number each, sorted in place, takes a third of the time and memory of sorting by an order.
+    keys <<= bits
+    keys |= counts
+    keys.sort()
+    counts = (keys & ((1 << bits) - 1)).astype(np.int32)
+    keys >>= bits
+    found, keys = np.divmod(keys, n_chunks)
+    return found.astype(np.int32), keys, counts
+
+
+def _bounds(
+    starts: Ints,
+    chunks: npt.NDArray[np.integer],
+    counts: npt.NDArray[np.integer],
+    lengths: npt.NDArray[np.int32],
+    n_tokens: int,
+) -> npt.NDArray[np.float32]:
+    """For each term the most that BM25's second factor is."""
+    bounds = np.zeros(len(starts) - 1, np.float32)
+    norms = K1 * ((1 - B) + B * lengths / (n_tokens / max(1, len(lengths)) or 1.0))
+    first = 0
+    while first < len(bounds):
+        # So many terms as have _STEP postings together, one at least.
+        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _STEP, side="right")) - 1)
+        part = slice(int(starts[first]), int(starts[last]))
+        factors = counts[part] / (norms[chunks[part]] + counts[part])
+        bounds[first:last] = np.maximum.reduceat(factors, starts[first:last] - starts[first])
+        first = last
+    # The float32 above it, so that no rounding makes it less.
+    return np.nextafter(bounds, np.float32(2))
