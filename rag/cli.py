@@ -10,10 +10,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag._version import __version__
 from rag.config import INDEX_KINDS
 from rag.errors import IndexBusy, RagError
+
+if TYPE_CHECKING:
+    from rag.index import IndexReport
 
 __all__ = ["main"]
 
@@ -73,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="column of .csv and field of .jsonl files that holds the text (default: text, body, content ...)",
     )
+    index.add_argument("--check", action="store_true", help="read every file, whatever its times say")
+    index.add_argument(
+        "--watch", action="store_true", help="follow the paths until Ctrl-C (needs insources[watch])"
+    )
     index.set_defaults(run=_index)
 
     ask = commands.add_parser("ask", help="ask one question")
@@ -83,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--documents", action="append", metavar="GLOB", help="search only in these documents; may be repeated"
     )
+    when = "a year, a month or a day (2024, 2024-05, 2024-05-31), inclusive"
+    ask.add_argument("--since", metavar="DATE", help=f"only documents of this date or later: {when}")
+    ask.add_argument("--until", metavar="DATE", help="only documents of this date or earlier")
+    ask.add_argument("--language", metavar="CODE", help="only documents in this language, such as en")
+    ask.add_argument("--author", metavar="PART", help="only documents that state such an author")
+    ask.add_argument("--source", metavar="PART", help="only documents that state such a source")
     careful = ask.add_mutually_exclusive_group()
     careful.add_argument("--min-confidence", type=float, default=None, help="answer only at this probability")
     careful.add_argument("--max-risk", type=float, default=None, help="accept this share of wrong answers")
@@ -123,20 +137,38 @@ def _index(args: argparse.Namespace) -> int:
     from rag.encoder import load_encoder
     from rag.index import update_index
     from rag.progress import bar
+    from rag.watching import follow
 
     config = Config(
         chunk=ChunkConfig(remove_furniture=not args.keep_furniture),
         index=IndexConfig(args.kind),
         formats=FormatConfig(args.text_column),
     )
-    with bar("embedding chunks", unit="chunk") as progress:
-        report = update_index(
-            [Path(path) for path in args.paths],
-            Path(args.index),
-            config=config,
-            encoder=load_encoder(config.encoder),
-            progress=progress,
-        )
+    encoder = load_encoder(config.encoder)
+    paths, place = [Path(path) for path in args.paths], Path(args.index)
+    last: list[object] = [None]
+
+    def update() -> None:
+        with bar("embedding chunks", unit="chunk") as progress:
+            report = update_index(
+                paths, place, config=config, encoder=encoder, progress=progress, check=args.check
+            )
+        if report.written or report.failed != last[0]:
+            _tell(args.index, report)
+        last[0] = report.failed
+
+    if not args.watch:
+        update()
+        return 0
+    try:
+        follow(paths, place, update, failed=lambda error: print(f"rag: {error}", file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+    return 0
+
+
+def _tell(place: str, report: IndexReport) -> None:
+    """What an update did: problems line by line, and a line of counts."""
     if report.rebuilt:
         print(f"built anew: {report.rebuilt}", file=sys.stderr)
     if report.n_resumed:
@@ -147,23 +179,35 @@ def _index(args: argparse.Namespace) -> int:
         print(f"note: {name}: {note}", file=sys.stderr)
     for name, message in report.left_out:
         print(f"left out: {name}: {message}", file=sys.stderr)
+    for before, now in report.moved:
+        print(f"moved: {before} to {now}", file=sys.stderr)
+    moved = f"{len(report.moved)} moved, " if report.moved else ""
     print(
-        f"{args.index}: {report.n_documents} documents, {report.n_chunks} chunks "
+        f"{place}: {report.n_documents} documents, {report.n_chunks} chunks "
         f"({len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, "
-        f"{len(report.unchanged)} unchanged, {len(report.failed)} not read) in {report.seconds:.1f} s"
+        f"{moved}{len(report.unchanged)} unchanged, {len(report.failed)} not read) in {report.seconds:.1f} s",
+        flush=True,
     )
-    return 0
 
 
 def _ask(args: argparse.Namespace) -> int:
     from rag.asking import open_pipeline
     from rag.config import DecideConfig
+    from rag.filters import Filter
     from rag.question import check_question
 
     check_question(args.question)
+    where = Filter.of(
+        args.documents,
+        since=args.since,
+        until=args.until,
+        language=args.language,
+        author=args.author,
+        source=args.source,
+    )
     decide = DecideConfig(min_confidence=args.min_confidence, max_risk=args.max_risk)
     pipeline = open_pipeline(args.index).deciding(decide)
-    answer = pipeline.ask(args.question, top_k=args.top_k, documents=args.documents)
+    answer = pipeline.ask(args.question, top_k=args.top_k, documents=where)
     if args.json:
         print(json.dumps(answer.to_dict(), ensure_ascii=False))
         return 0 if answer.found else 1
@@ -172,6 +216,7 @@ def _ask(args: argparse.Namespace) -> int:
         page = f" page {citation.page}" if citation.page is not None else ""
         place = f"{citation.doc_id}{page} [{citation.start}:{citation.end}]"
         title = f" “{citation.title}”" if citation.title else ""
+        title += "".join(f", {said}" for said in (citation.author, citation.source, citation.date) if said)
         if answer.found and citation is answer.citations[0]:
             print(f"  — {place}{title}  (confidence {answer.confidence:.2f})")
         else:

@@ -25,7 +25,7 @@ from rag.seen import Seen, stamp_of
 from rag.segments import Segment, build_segment, next_name, settle, without
 from rag.snapshot import Index, code_digest, describe, pack
 
-__all__ = ["Index", "IndexReport", "update_index"]
+__all__ = ["Index", "IndexReport", "read_files", "update_index"]
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class IndexReport:
         left_out: (file, reason) of what is not indexed by design.
         notes: (file, what of it is not in its text) of files read in this run.
         rebuilt: why nothing of the index that was there could be used; None where it could.
+        written: whether there is a new generation.
         n_documents, n_chunks: in the index now.
         n_encoded: chunks that were encoded in this run.
         n_resumed: chunks that a run which was stopped had encoded.
@@ -54,6 +55,7 @@ class IndexReport:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     rebuilt: str | None = None
+    written: bool = False
     n_documents: int = 0
     n_chunks: int = 0
     n_encoded: int = 0
@@ -103,7 +105,7 @@ def update_index(
     with writing(root) as writer:
         old = _open_old(root, config, encoder, report)
         seen = Seen(root) if check or old is None else Seen.load(root)
-        fresh = _read_all(found.files, old, config, encoder, report, seen)
+        fresh = read_files(found.files, old, config, encoder, report, seen)
         segments = list(old.segments) if old else []
         if (
             old is None
@@ -120,6 +122,7 @@ def update_index(
                 about = describe(segments, config, encoder.encoder_id, given)
                 writer.commit(pack(segments), about, forget=gone)
                 checkpoint.remove()
+                report.written = True
             finally:
                 checkpoint.close()
         else:
@@ -171,7 +174,7 @@ def _places(segment: Segment, doc_ids: set[str]) -> npt.NDArray[np.int64]:
     return np.array(sorted(found.difference(segment.left.tolist())), dtype=np.int64)
 
 
-def _read_all(
+def read_files(
     files: list[SourceFile],
     old: Index | None,
     config: Config,

@@ -47,6 +47,7 @@ STAGES = [
     ["moving"],
     ["snapshot"],
     ["index"],
+    ["watching"],
     ["cognates", "reader", "citation"],
     ["copies"],
     ["retriever"],
