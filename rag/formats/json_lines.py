@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import chain, islice
 
 from rag.errors import FileError
 from rag.formats.canonical import Canonical
@@ -12,6 +14,8 @@ from rag.formats.rows import add_record, choose_column
 
 __all__ = ["parse"]
 
+_LOOKED_AT = 100  # objects that the fields are learned from
+
 
 def parse(data: bytes, options: ParseOptions) -> Parsed:
     """Read objects, one a line.
@@ -19,22 +23,25 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     Raises:
         FileError: a line that is no JSON object (with its number), or no text field.
     """
-    text = decode_text(data).removeprefix("\ufeff")
-    out = Canonical()
-    column, n_empty = None, 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        record = _record(line, number)
-        if column is None:
-            column = choose_column([name for name, value in record.items() if value], options.text_column)
-        n_empty += not add_record(record, column, number, out)
-    if column is None:
+    records = _records(decode_text(data).removeprefix("\ufeff"))
+    first = list(islice(records, _LOOKED_AT))
+    if not first:
         raise FileError("no object in it; expected a JSON object on each line")
+    # Not every object has every field: those of the first ones together show which there are.
+    names = dict.fromkeys(name for _, record in first for name, value in record.items() if value)
+    column = choose_column(names, options.text_column)
+    out = Canonical()
+    n_empty = sum(not add_record(record, column, number, out) for number, record in chain(first, records))
     if not len(out):
         raise FileError(f"the field {column!r} holds no text in any line")
     notes = (f"{n_empty} lines without text in {column!r} are left out",) if n_empty else ()
     return Parsed(out.text(), notes=notes)
+
+
+def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, _record(line, number)
 
 
 def _record(line: str, number: int) -> dict[str, str]:

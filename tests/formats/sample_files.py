@@ -23,7 +23,7 @@ def pdf(
     encrypt = (
         StandardEncryption(password, ownerPassword="owner", strength=128) if password is not None else None
     )
-    canvas = Canvas(held, pagesize=A4, encrypt=encrypt, invariant=1)
+    canvas = Canvas(held, pagesize=A4, encrypt=encrypt, invariant=1, pageCompression=0)
     if title:
         canvas.setTitle(title)
     if author:

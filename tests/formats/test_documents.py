@@ -270,6 +270,11 @@ class TestJsonLines:
             read_lines(b'{"q": "why", "a": "so"}\n', ParseOptions(text_column="a")).text == "## row 1\n\nso\n"
         )
 
+    def test_the_field_may_be_missing_in_some(self) -> None:
+        parsed = read_lines(b'{"id": 1, "name": "a"}\n{"id": 2, "body": "words"}\n', PLAIN)
+        assert parsed.text == "## 2\n\nwords\n"
+        assert parsed.notes == ("1 lines without text in 'body' are left out",)
+
     def test_half_a_surrogate_pair_is_replaced(self) -> None:
         assert read_lines(b'{"text": "a\\ud800b"}', PLAIN).text == "## row 1\n\na\ufffdb\n"
 
