@@ -20,6 +20,8 @@ from rag.errors import ModelError
 
 __all__ = ["SentenceEncoder"]
 
+_NO_LIMIT = 1_000_000
+
 
 class SentenceEncoder:
     """An encoder run by sentence-transformers; the model is loaded at the first use.
@@ -46,12 +48,16 @@ class SentenceEncoder:
 
     @property
     def max_tokens(self) -> int:
-        return int(self._load().max_seq_length or 512)
+        longest = self._load().max_seq_length or 512
+        return int(longest) if longest < _NO_LIMIT else _NO_LIMIT  # static embeddings have none
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
-        encoded = self._load().tokenizer(list(texts), truncation=False, verbose=False)
+        tokenizer = self._load().tokenizer
+        if hasattr(tokenizer, "encode_batch"):  # static embeddings carry the bare tokenizer
+            return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
+        encoded = tokenizer(list(texts), truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
     def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:

@@ -75,7 +75,8 @@ whatever when where whether which while who whoever whom whose why will with wou
 _UNSPACED_STOP_WORDS = {
     "zh": "的 了 吗 呢 吧 么 嗎 麼 谁 誰 哪 什 怎 是 这 這 那 被 把 与 與 就 也 几 幾 多少 如何 为何 為何 何时 何時 "
     "有没 没有 哪里 我们 他们 她们 它们 可以 以及",
-    "ja": "の は が を に で と も か へ や た だ て し な ま す る れ い う こ そ あ 何 誰 どこ いつ なぜ",
+    # Endings and particles are in hiragana; what a question is about seldom is.
+    "ja": "何 誰 " + " ".join(map(chr, range(0x3041, 0x3097))),
 }
 
 # Han, kana, Bopomofo, Hangul; Thai, Lao, Tibetan, Myanmar, Khmer: no blanks between words.
