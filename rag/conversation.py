@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rag.datatypes import NOT_IN_SOURCES, Answer
+from rag.described import Description, descriptions
 from rag.ellipsis import Ellipsis, ellipsis_of, may_lean
 from rag.errors import QuestionError
 from rag.focus import Focus, Turn
@@ -152,12 +153,17 @@ def _understand(question: str, turns: Sequence[Turn]) -> Understood:
     own = len(content_words(question))
     if own > _LONG:
         return Understood(question)
-    found = pointers(question)
+    described = descriptions(question, turns[-1])
+    found = [p for p in pointers(question) if not any(d.span.covers(p.span) for d in described)]
+    if described and not found:
+        # It may be another one: "the company" of a new topic.
+        asked = _written_out(question, (), focus, described)
+        return _differing(question, asked, sure=True, stands=True)
     if found:
         sure = own < _ENOUGH or any(pointer.kind != "kind" for pointer in found)
         # Without capitals, "he" may be Mr He and the name that it stands for looks like any word.
         doubtful = question == question.lower() and own > _ENOUGH
-        asked = _written_out(question, found, focus)
+        asked = _written_out(question, found, focus, described)
         return _differing(question, asked, sure=sure, stands=not sure or doubtful)
     if focus.topic and may_lean(question, turns[-1].question):
         return _differing(question, _leaning(question, focus.topic), sure=False, stands=True)
@@ -173,11 +179,18 @@ def _differing(question: str, asked: str, *, sure: bool, stands: bool) -> Unders
     return Understood(asked, True, added, sure, stands) if added or sure else Understood(question)
 
 
-def _written_out(question: str, found: Sequence[Pointer], focus: Focus) -> str:
+def _written_out(
+    question: str, found: Sequence[Pointer], focus: Focus, described: Sequence[Description] = ()
+) -> str:
     """The question with each pointer replaced, or, where that reads badly, with what it means in brackets."""
     parts, at, notes = [], 0, []
-    used: set[str] = set()
-    for pointer in found:
+    used = {description.meant for description in described}
+    both: list[Pointer | Description] = [*found, *described]
+    for pointer in sorted(both, key=lambda one: one.span.start):
+        if isinstance(pointer, Description):
+            parts += [question[at : pointer.span.start], pointer.meant]
+            at = pointer.span.end
+            continue
         meant = focus.meant_by(pointer, used)
         word = pointer.span.of(question)
         parts.append(question[at : pointer.span.start])
@@ -241,6 +254,8 @@ def _complete(ellipsis: Ellipsis, focus: Focus) -> str:
         opening, auxiliary, body = question_parts(last.question)
         if opening.casefold() == other.group(1).casefold():
             return " ".join(filter(None, [other.group().capitalize(), auxiliary, body])) + "?"
+    if re.match(r"what happened", rest, re.IGNORECASE) and focus.topic:
+        return f"What happened after {focus.topic}?"
     if re.search(r"\bmore\b|go on|elaborate|explain|continue", rest, re.IGNORECASE) and focus.topic:
         return f"{previous}: tell me more about {focus.topic}?"
     return f"{previous}: {rest}?"
@@ -307,19 +322,34 @@ def _swapped(rest: str, previous: str, focus: Focus) -> str:
         return f"What about {_written_out(rest, pointers(rest), focus)}?"
     if re.fullmatch(r"\w+ed", rest) and re.search(r"\w+(?:ed|en)$", previous):
         return f"{previous.rsplit(None, 1)[0]} {rest}?"
+    instead = _other_end(previous, led.group(1), bare) if led else None
+    if instead:
+        return instead
     named = names(f"x {bare}")
     there = [span for span in names(previous) if span.of(previous) not in bare]
     acting = subject(previous)
     if len(there) > 1 and not led:
         # Of several names, the one that acts.
-        there = [span for span in there if span.of(previous) == acting]
+        there = [
+            span for span in there if acting and span.of(previous) == re.sub("^(?:the|an?) ", "", acting)
+        ]
     if len(named) == 1 and len(there) == 1 and len(bare.split()) <= 4:
+        if re.search(r"\bthe $", previous[: there[0].start], re.IGNORECASE):
+            bare = re.sub("^the ", "", bare, flags=re.IGNORECASE)
         return f"{previous[: there[0].start]}{bare}{previous[there[0].end :]}?"
     if named or led:
         return f"{previous}, {rest}?"
     if focus.topic and not set(content_words(focus.topic)) & set(content_words(rest)):
         return f"What about {rest} in {focus.topic}?"
     return f"{previous}, {rest}?"
+
+
+def _other_end(previous: str, preposition: str, bare: str) -> str | None:
+    """The previous question with another end: "... in chemistry", "and in physics?"."""
+    end = re.search(rf"\b{preposition} ((?:(?!{preposition}\b)[\w'’-]+ ?){{1,3}})$", previous, re.IGNORECASE)
+    if not end or re.search(r"\d", end.group(1) + bare) or names(f"x {bare}") or names(f"x {end.group(1)}"):
+        return None
+    return f"{previous[: end.start(1)]}{bare}?"
 
 
 def list_items(short: str | None) -> list[str]:

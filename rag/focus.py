@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.question_words import names
+from rag.question_words import BE, names
 from rag.referring import Pointer
 from rag.topics import asks_for_person, introduces, is_plural, question_parts, subject, topic
 
@@ -73,7 +73,7 @@ class Focus:
         if pointer.kind in {"person", "said"}:
             return self._person() or self._topic(None, used)
         if pointer.kind == "place":
-            return self._place() or self._topic(None, used)
+            return self._place() or self._thing(used) or self._topic(None, used)
         if pointer.kind == "event":
             return self.gist(used)
         if pointer.kind == "group":
@@ -144,7 +144,7 @@ class Focus:
 
     def _place(self) -> str | None:
         for turn in reversed(self.turns):
-            if question_parts(turn.question)[0].casefold().endswith("where") and turn.short:
+            if turn.short and _asks_for_place(turn.question):
                 return _name_in(turn.short) or turn.short
             placed = _placed(turn.question)
             if placed:
@@ -177,6 +177,11 @@ def _name_in(text: str) -> str | None:
     return found[0] if found else None
 
 
+_PLACE = re.compile(
+    r"(?:(?:in|to|from|at) )?(?:(?:which|what|the) )?(?:\w+ )?(?:capital|city|country|town|state|village|island|region|"
+    r"province|continent|place)\b",
+    re.IGNORECASE,
+)
 _NO_PERSON = re.compile(
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May|June|July|August|September|"
     r"October|November|December"
@@ -193,6 +198,12 @@ def _new_name(turn: Turn) -> str | None:
         if new:
             return (titled or full or new)[0]
     return None
+
+
+def _asks_for_place(question: str) -> bool:
+    opening, auxiliary, rest = question_parts(question)
+    asked = rest if auxiliary.casefold() in BE and opening.casefold() == "what" else opening
+    return opening.casefold().endswith("where") or bool(_PLACE.match(asked))
 
 
 def _placed(question: str) -> list[str]:

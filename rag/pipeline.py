@@ -32,9 +32,11 @@ from rag.features import describe
 from rag.filters import Day, Filter, Where
 from rag.index import Index
 from rag.inference import side_by_side
+from rag.opening import open_index
 from rag.question import check_question
 from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
+from rag.topics import without_opener
 
 __all__ = ["Considered", "Pipeline"]
 
@@ -84,14 +86,15 @@ class Pipeline:
         """Open an index.
 
         Args:
-            index: its folder.
+            index: its folder, or a URI such as `lance://FOLDER`.
             config: settings; None takes those that the index was made with.
 
         Raises:
             IndexMissing: nothing there.
             IndexMismatch: made by another format, encoder or setting, or damaged.
+            IndexUnavailable: the store that holds it is down or slow.
         """
-        opened = Index.load(Path(index), config=config)
+        opened = open_index(index, config=config)
         encoder = load_encoder(opened.config.encoder)
         opened.check_encoder(encoder.encoder_id)
         return cls(opened, encoder, opened.config)
@@ -263,12 +266,14 @@ class Pipeline:
         cleaned = check_question(question)
         documents = Filter.of(documents)
         understood = understand(cleaned, history)
-        if not understood.refers_back:
-            return self.consider(cleaned, documents=documents)
+        if not (understood.refers_back and not understood.may_stand_alone):
+            # "And where is ...?": the reader has learnt from questions that begin with themselves.
+            bare = replace(self.consider(without_opener(cleaned), documents=documents), question=cleaned)
+            if not understood.refers_back:
+                return bare
         meant = self.consider(understood.question, documents=documents)
         if not understood.may_stand_alone:
             return meant
-        bare = self.consider(cleaned, documents=documents)
         taken = meant if means_more(understood, bare.decision.confidence, meant.decision.confidence) else bare
         timings = {stage: meant.timings[stage] + bare.timings[stage] for stage in meant.timings}
         return replace(taken, timings=timings)

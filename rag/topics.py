@@ -30,18 +30,20 @@ __all__ = [
     "strip_opener",
     "subject",
     "topic",
+    "without_opener",
 ]
 
 _OPENERS = re.compile(
     r"^(?:(?:and|but|so|ok|okay|well|then|also|now|thanks|thank you|please|by the way|btw|y|e|und|et|pero|aber|mais)"
-    r"\b[\s,.:;!-]*)+",
+    r"(?![\w'’-])[\s,.:;!-]*)+",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
     r"^(?:(?:can|could|would|will) you (?:please )?)?(?:(?:please )?(?:tell|teach|show) (?:me|us) (?:some |any )?"
     r"(?:more |everything |something |a bit |a little )*(?:about|of|on)|describe|explain|define|summari[sz]e|"
     r"compare(?: and contrast)?|(?:i (?:want|would like|need) to|let's) (?:know|learn|hear|talk)(?: more)? about|"
-    r"what (?:do you know )?about|what (?:do|does) you mean by|what does|how about)\s+(?P<x>.+)",
+    r"what (?:do you know )?about|what (?:do|does) you mean by|how about|what does(?=.* (?:mean|stand for)$))\s+"
+    r"(?P<x>.+)",
     re.IGNORECASE,
 )
 
@@ -83,6 +85,17 @@ def strip_opener(question: str) -> str:
     """Without "and", "ok," and the like at its beginning."""
     rest = _OPENERS.sub("", question.strip())
     return rest[:1].upper() + rest[1:] if rest and rest != question.strip() else question
+
+
+def without_opener(question: str) -> str:
+    """A whole question without what ties it to the talk before it.
+
+    >>> without_opener("And what are Washington's main objectives?"), without_opener("E-mail was invented when?")
+    ("What are Washington's main objectives?", 'E-mail was invented when?')
+    """
+    rest = strip_opener(question)
+    first = next((token.casefold() for token, _ in tokens(rest)), "")
+    return rest if first in WH | AUXILIARIES | PREPOSITIONS else question
 
 
 def subject(question: str) -> str | None:
@@ -203,6 +216,8 @@ def _topic(text: str) -> str | None:
     if opening and rest:
         first, _, others = rest.partition(" ")
         if first.islower() and others:
+            # "helped to negotiate the deal"
+            others = re.sub(r"^to \w+\s+(?=\S)", "", others)
             return _complement(others) or _longest_run(others)
     return _longest_run(rest)
 
@@ -220,6 +235,10 @@ def _complement(phrase: str) -> str | None:
     if "of" in lowered[1:-1]:
         # "the history of X", the last "of" before a clause of its own
         at = lowered.index("of", 1)
+        if found[at - 1][0][0].isupper() and found[at + 1][0][0].isupper():
+            # "the Treaty of Tordesillas" is one name.
+            start = found[at - 1][1].start
+            return _with_article(phrase, start, _until_break(phrase[start:]) or phrase[start:])
         return _until_break(phrase[found[at][1].end :].strip()) or _longest_run(phrase)
     for i, low in enumerate(lowered[1:-1], start=1):
         if low in {"for", "in", "behind", "between", "about", "to", "with"}:

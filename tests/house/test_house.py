@@ -57,6 +57,7 @@ STAGES = [
     ["topics"],
     ["referring"],
     ["ellipsis", "focus"],
+    ["described"],
     ["conversation"],
     ["pipeline"],
     ["asking", "training"],
