@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,8 @@ def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furnit
     """Clean a text and split it into sentences; what the file's own metadata says goes before what is recognised."""
     told = Parsed(text) if isinstance(text, str) else text
     found = read_structure(told.text, remove_furniture=remove_furniture, language=told.language)
+    if told.many:
+        found = dataclasses.replace(found, title=None, author=None, date=None, source=None)
     date = told.date or found.date
     return Document(
         doc_id=doc_id,

@@ -221,7 +221,13 @@ def _checked(header: dict[str, Any], text: str) -> Parsed:
         pages and not 0 <= pages[0] <= pages[-1] <= len(text)
     ):
         raise ValueError("pages out of order")
-    return Parsed(text, pages=pages, notes=tuple(str(note)[:500] for note in header["notes"])[:50], **facts)
+    return Parsed(
+        text,
+        pages=pages,
+        many=header["many"] is True,
+        notes=tuple(str(note)[:500] for note in header["notes"])[:50],
+        **facts,
+    )
 
 
 _shared = ConfinedParser()

@@ -35,7 +35,7 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     if not len(out):
         raise FileError(f"the field {column!r} holds no text in any line")
     notes = (f"{n_empty} lines without text in {column!r} are left out",) if n_empty else ()
-    return Parsed(out.text(), notes=notes)
+    return Parsed(out.text(), many=True, notes=notes)
 
 
 def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:

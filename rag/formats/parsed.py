@@ -34,6 +34,7 @@ class Parsed:
         language: ISO 639-1, as declared.
         source: where it comes from: a site, a publisher, a mail's sender.
         pages: for paged formats the start of each page in `text`, ascending, one an item.
+        many: it holds many texts (a table's rows), so that what is recognised in one does not hold for all.
         notes: what of the file is not in the text, or may be missing, for the person who indexes it.
     """
 
@@ -44,4 +45,5 @@ class Parsed:
     language: str | None = None
     source: str | None = None
     pages: tuple[int, ...] = ()
+    many: bool = False
     notes: tuple[str, ...] = ()

@@ -48,4 +48,4 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         raise FileError(f"the column {column!r} holds no text in any row")
     notes = [f"{n_empty} rows without text in {column!r} are left out"] if n_empty else []
     notes += [f"{n_ragged} rows have more or fewer cells than the {len(header)} columns"] if n_ragged else []
-    return Parsed(out.text(), notes=tuple(notes))
+    return Parsed(out.text(), many=True, notes=tuple(notes))

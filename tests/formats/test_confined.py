@@ -33,7 +33,7 @@ header, data = read_message(source)
 allow_cpu(header["cpu_s"])
 def answer(text):
     facts = dict.fromkeys(("title", "author", "date", "language", "source"))
-    write_message(target, {"outcome": "parsed", "pages": [], "notes": [], **facts}, text.encode())
+    write_message(target, {"outcome": "parsed", "pages": [], "many": False, "notes": [], **facts}, text.encode())
 """
 
 
@@ -199,10 +199,10 @@ class TestEnds:
         "reply",
         [
             "write_message(target, {'outcome': 'parsed'}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [5], 'notes': [], **facts}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [1, 0], 'notes': [], **facts}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [], 'notes': [], **facts, 'title': 3}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [], 'notes': [], **facts}, b'\\xff')",
+            "write_message(target, {'outcome': 'parsed', 'pages': [5], 'many': False, 'notes': [], **facts}, b'x')",
+            "write_message(target, {'outcome': 'parsed', 'pages': [1, 0], 'many': False, 'notes': [], **facts}, b'x')",
+            "write_message(target, {**facts, 'outcome': 'parsed', 'pages': [], 'many': 1, 'notes': [], 'title': 3}, b'x')",
+            "write_message(target, {'outcome': 'parsed', 'pages': [], 'many': False, 'notes': [], **facts}, b'\\xff')",
         ],
     )
     def test_a_false_answer_is_noticed(self, reply: str) -> None:

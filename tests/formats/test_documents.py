@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sample_files import book, book_members, mail, word, zipped
 
+from rag.assembly import make_document
 from rag.errors import FileError
 from rag.formats import ParseOptions
 from rag.formats.book import parse as read_book
@@ -222,6 +223,12 @@ class TestTables:
         assert read_table(data, PLAIN).text == (
             "## Quay [7]\n\nauthor: A. Moor\n\nIt was built, they say, in 1881.\n\n## 8\n\nSecond row.\n"
         )
+
+    def test_what_one_row_says_does_not_hold_for_the_file(self) -> None:
+        first = b"title,author,date,text\nQuay,A. Moor,2024-01-02,It was built in 1881.\n"
+        data = first + b"Mill,B. Hill,2023-01-01,It grinds.\n"
+        document = make_document("a.csv", read_table(data, PLAIN), "")
+        assert (document.title, document.author, document.date, document.source) == (None, None, None, None)
 
     @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
     def test_separators_and_a_byte_order_mark(self, separator: str) -> None:
