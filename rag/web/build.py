@@ -46,6 +46,7 @@ def build(page: Page, library: Library | None = None, limits: Limits = LIMITS) -
         frame = _Frame(strings("en"))
         with gr.Sidebar(open=False, width=340, elem_id="side"):
             documents = _document_widgets(frame, page)
+            narrowing = _narrowing_widgets(frame)
             added = add_widgets(frame, page, library, documents) if library is not None else None
             frame.html(save_html, elem_id="save")
             language = gr.Dropdown(
@@ -73,8 +74,9 @@ def build(page: Page, library: Library | None = None, limits: Limits = LIMITS) -
                     padding=False,
                     elem_id="viewer",
                 )
-        _connect_asking(page, chat, question, send, new, documents)
+        _connect_asking(page, chat, question, send, new, [documents, *narrowing])
         _connect_language(demo, page, frame, chat, question, documents, language)
+        _connect_narrowing(demo, page, narrowing)
         if library is not None:
             held = library
 
@@ -149,6 +151,33 @@ def _document_widgets(frame: _Frame, page: Page) -> Any:
     return documents
 
 
+def _narrowing_widgets(frame: _Frame) -> list[Any]:
+    """Dates and language: only documents of then and in it are asked."""
+    with gr.Row():
+        since = gr.Textbox(elem_id="since", max_lines=1, max_length=10, min_width=100)
+        until = gr.Textbox(elem_id="until", max_lines=1, max_length=10, min_width=100)
+    for widget, key in ((since, "since"), (until, "until")):
+        frame.add(widget, lambda s, key=key: {"label": s(key), "placeholder": s("date_form")})  # type: ignore[misc]
+    language = gr.Dropdown([], label="", elem_id="only-language", filterable=False, visible=False)
+    frame.word(language, "only_language", "label")
+    return [since, until, language]
+
+
+def _connect_narrowing(demo: Any, page: Page, narrowing: list[Any]) -> None:
+    def offer() -> Any:
+        known = page.languages()
+        return gr.update(choices=["", *known], value="", visible=len(known) > 1)
+
+    demo.load(
+        offer,
+        None,
+        narrowing[2],
+        api_name="load_languages",
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+
 def _chat(frame: _Frame) -> Any:
     chat = gr.Chatbot(
         elem_id="chat",
@@ -205,9 +234,10 @@ def _server_functions(page: Page) -> list[Callable[..., Any]]:
     return [get_source, find_in_source, viewer_words, export_conversation, give_feedback]
 
 
-def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, documents: Any) -> None:
-    def ask(raw: Any, chosen: Any, request: gr.Request) -> Any:
-        return to_chat(page.ask(raw, chosen, request)), ""
+def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, documents: list[Any]) -> None:
+    def ask(raw: Any, chosen: Any, since: Any, until: Any, language: Any, request: gr.Request) -> Any:
+        narrow = {"since": since, "until": until, "language": language}
+        return to_chat(page.ask(raw, chosen, request, narrow)), ""
 
     def clear(request: gr.Request) -> Any:
         return to_chat(page.clear(request))
@@ -215,7 +245,7 @@ def _connect_asking(page: Page, chat: Any, question: Any, send: Any, new: Any, d
     gr.on(
         [question.submit, send.click],
         ask,
-        [question, documents],
+        [question, *documents],
         [chat, question],
         # Gradio would compare the ticked documents with the choices that it remembers for this
         # visit, and after a restart it remembers none: an open page could not ask any more.

@@ -83,6 +83,7 @@ def bibtex(turns: Sequence[Turn], s: Strings) -> str:
         fields = {
             "title": "{" + _tex(plain(first.title or first.doc_id)) + "}",
             "howpublished": "{" + _tex(plain(first.doc_id)) + "}",
+            **_said(first),
             "note": "{sha256 " + first.sha256 + "}",
             "annote": "{" + _tex(plain(quotes)) + "}",
         }
@@ -98,6 +99,7 @@ def csl(turns: Sequence[Turn], s: Strings) -> str:
             "id": _key(citations[0]),
             "type": "document",
             "title": citations[0].title or citations[0].doc_id,
+            **_said_in_csl(citations[0]),
             "archive_location": citations[0].doc_id,
             "note": "sha256 " + citations[0].sha256,
             "annote": "; ".join(f"[{_place(c)}] {c.quote}" for c in citations),
@@ -123,6 +125,34 @@ def _by_document(turns: Sequence[Turn]) -> list[list[Citation]]:
             place = grouped.setdefault((citation.doc_id, citation.sha256), {})
             place.setdefault((citation.start, citation.end), citation)
     return [[places[key] for key in sorted(places)] for places in grouped.values()]
+
+
+def _said(citation: Citation) -> dict[str, str]:
+    """What the document says of itself, as BibTeX fields; braces keep names as they are written."""
+    fields = {"author": citation.author, "organization": citation.source, "date": citation.date_iso}
+    if citation.date_iso:
+        fields["year"] = citation.date_iso[:4]
+    elif citation.date:
+        fields["year"] = citation.date
+    return {
+        name: ("{{" if name == "author" else "{") + _tex(plain(value)) + ("}}" if name == "author" else "}")
+        for name, value in fields.items()
+        if value
+    }
+
+
+def _said_in_csl(citation: Citation) -> dict[str, object]:
+    """The same in CSL-JSON."""
+    item: dict[str, object] = {}
+    if citation.author:
+        item["author"] = [{"literal": citation.author}]
+    if citation.source:
+        item["publisher"] = citation.source
+    if citation.date_iso:
+        item["issued"] = {"date-parts": [[int(part) for part in citation.date_iso.split("-")]]}
+    elif citation.date:
+        item["issued"] = {"literal": citation.date}
+    return item
 
 
 def _place(citation: Citation) -> str:

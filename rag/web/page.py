@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rag.web.examples import Examples
@@ -61,13 +61,21 @@ class Page:
         language = conversation.language or choose_language(request.headers.get("accept-language", ""))
         return conversation, strings(language)
 
-    def ask(self, raw: object, chosen: object, request: Any) -> Messages:
+    def ask(
+        self, raw: object, chosen: object, request: Any, narrow: Mapping[str, object] | None = None
+    ) -> Messages:
         """Ask in a conversation; returns all its messages."""
         conversation, s = self.conversation(request)
         with conversation.lock:
             history = [(t.question, t.answer) for t in conversation.turns if t.answer][-_HISTORY:]
             documents = self._searched(conversation, chosen)
-            conversation.add(self.service.turn(conversation.next_number(), raw, documents, history))
+            given = {
+                name: value.strip()[:40]
+                for name, value in (narrow or {}).items()
+                if isinstance(value, str) and value.strip()
+            }
+            turn = self.service.turn(conversation.next_number(), raw, documents, history, given)
+            conversation.add(turn)
             self._conversations.save(self.key(request), conversation)
             return self.messages(conversation, s)
 
@@ -111,6 +119,12 @@ class Page:
             (d["title"] if counts[d["title"]] == 1 else f"{d['title']} ({plain(d['doc'])})", d["doc"])
             for d in listed
         ]
+
+    def languages(self) -> list[str]:
+        """The languages that the documents are in."""
+        held = self.service.pipeline.index.documents
+        known = (fact.language for fact in getattr(held, "facts", ()))
+        return sorted({language for language in known if language})
 
     def _searched(self, conversation: Conversation, chosen: object) -> list[str] | None:
         """Patterns of the documents to search; None is all of them.

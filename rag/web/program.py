@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ from rag.web.service import Service, report
 
 __all__ = ["FillIn", "answer_in_json", "asking"]
 
-_PARAMETERS = 3
+_PARAMETERS = 8
 _HISTORY = 20
 _PATTERNS = 200
 
@@ -23,7 +23,16 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
     """The function behind `/ask`."""
 
     # Gradio and MCP describe the endpoint from these annotations and this docstring.
-    def ask(question: str, history: list | None = None, documents: list | None = None) -> dict:  # type: ignore[type-arg]
+    def ask(
+        question: str,
+        history: list | None = None,  # type: ignore[type-arg]
+        documents: list | None = None,  # type: ignore[type-arg]
+        since: str | None = None,
+        until: str | None = None,
+        language: str | None = None,
+        author: str | None = None,
+        source: str | None = None,
+    ) -> dict:  # type: ignore[type-arg]
         """Answer a question with a verbatim quote from the indexed documents, or "not in sources".
 
         The quote equals the document's text at [start, end) in characters; nothing is generated.
@@ -33,13 +42,19 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
             history: Earlier exchanges as [question, answer] pairs, oldest first, so that a follow-up
                 is understood. An answer is its text or, better, the whole answer as it was returned.
             documents: Patterns of document ids to search in, such as ["001*"]; all when left out.
+            since: Only documents dated then or later: a year, a month or a day, such as "2024-05".
+            until: Only documents dated then or earlier; those without a certain date are left out.
+            language: Only documents in this language, such as "en".
+            author: Only documents that state an author with these letters.
+            source: Only documents that state a source with these letters.
 
         Returns:
-            found, text (the quote), short, confidence, citations, nearest, reason, timings and understood (the
-            question as understood from the history, where it differs).
+            found, text (the quote), short, confidence, citations, nearest, reason, timings, understood (the
+            question as understood from the history, where it differs) and filter (which documents were asked).
         """
         try:
-            answer, _ = service.answer(question, _patterns(documents), _pairs(history))
+            said = {"since": since, "until": until, "language": language, "author": author, "source": source}
+            answer, _ = service.answer(question, _patterns(documents), _pairs(history), _given(said))
         except (ConfigError, QuestionError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         except Exception:
@@ -110,10 +125,24 @@ def _patterns(documents: object) -> list[str] | None:
     return patterns
 
 
+def _given(said: Mapping[str, object]) -> dict[str, str]:
+    """The parts of a filter that were sent.
+
+    Raises:
+        QuestionError: one is no text.
+    """
+    for name, value in said.items():
+        if value is not None and not isinstance(value, str):
+            raise QuestionError(f"{name}: expected text, such as 2024-05 for a date or en for a language")
+    return {
+        name: _sendable(value) for name, value in said.items() if isinstance(value, str) and value.strip()
+    }
+
+
 class FillIn:
     """ASGI middleware: `{"data": ["question"]}` is enough for `/call/ask`.
 
-    Gradio's own clients send every parameter; by hand, nobody writes two nulls.
+    Gradio's own clients send every parameter; by hand, nobody writes seven nulls.
     """
 
     def __init__(self, app: Any) -> None:

@@ -41,7 +41,8 @@ def short_of(citation: Citation) -> str | None:
 
 def citation_line(citation: Citation, line: int | None, s: Strings) -> str:
     """The source as it follows a copied quote."""
-    parts = [name_of(citation), plain(citation.doc_id)] if citation.title else [name_of(citation)]
+    said = [plain(part) for part in (citation.author, citation.source, citation.date) if part]
+    parts = [name_of(citation), *said, *([plain(citation.doc_id)] if citation.title else [])]
     parts += [place(citation, line, s)] if citation.page is not None or line is not None else []
     return "— " + ", ".join([*parts, characters(citation, s), f"sha256 {citation.sha256[:12]}"])
 
@@ -93,6 +94,7 @@ def _found(turn: Turn, answer: Answer, s: Strings, feedback: bool) -> str:
             ),
         ),
         folded,
+        _filtered(answer, s),
         _caption(turn, answer, s),
         tag("div", _copy(turn, first, s), _link(turn, s), _feedback(turn, s, feedback), class_="acts"),
         class_="ans found",
@@ -123,6 +125,7 @@ def _refused(turn: Turn, answer: Answer, s: Strings, feedback: bool) -> str:
         tag("p", tag("span", "∅", class_="sign", aria_hidden="true"), s("not_found"), class_="headline"),
         tag("p", s("not_found_text") + " ", tag("span", score, class_="dim")),
         nearest,
+        _filtered(answer, s),
         tag("p", s("advice"), class_="dim"),
         why,
         tag("p", _took(turn, s), class_="meta"),
@@ -230,6 +233,11 @@ def _understood(turn: Turn, s: Strings) -> Html | None:
     if not turn.understood or turn.understood == turn.question:
         return None
     return tag("p", s("understood") + ": ", tag("q", turn.understood, dir="auto"), class_="understood")
+
+
+def _filtered(answer: Answer, s: Strings) -> Html | None:
+    """That not all documents were asked."""
+    return tag("p", s("filtered") + ": ", tag("bdi", answer.filter), class_="dim") if answer.filter else None
 
 
 def _copy(turn: Turn, citation: Citation, s: Strings) -> Html:

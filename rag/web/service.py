@@ -17,7 +17,7 @@ from typing import Protocol
 
 from rag.conversation import History
 from rag.datatypes import Answer, Document
-from rag.errors import QuestionError
+from rag.errors import ConfigError, QuestionError
 from rag.web.options import LIMITS
 from rag.web.session import Problem, Turn
 
@@ -50,6 +50,11 @@ class PipelineLike(Protocol):
         top_k: int = 3,
         documents: Sequence[str] | None = None,
         history: History | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        language: str | None = None,
+        author: str | None = None,
+        source: str | None = None,
     ) -> Answer:
         """Answer a question."""
 
@@ -131,6 +136,7 @@ class Service:
         raw: object,
         documents: Sequence[str] | None = None,
         history: History | None = None,
+        narrow: Mapping[str, str] | None = None,
     ) -> tuple[Answer, dict[tuple[str, int], int]]:
         """Answer a question.
 
@@ -138,12 +144,14 @@ class Service:
             raw: whatever was sent as the question.
             documents: ids to search; None is all of them.
             history: earlier questions with their answers, oldest first.
+            narrow: `since`, `until`, `language`, `author`, `source`, those that are given.
 
         Returns:
             The answer, and the 1-based line of each passage it shows.
 
         Raises:
             QuestionError: the question can't be asked.
+            ConfigError: a filter that can't be used.
         """
         question = clean_question(raw)
         pipeline = self.pipeline
@@ -152,6 +160,7 @@ class Service:
             top_k=self._top_k,
             documents=list(documents) if documents is not None else None,
             history=list(history) if history else None,
+            **(narrow or {}),
         )
         lines: dict[tuple[str, int], int] = {}
         held = pipeline.index.documents
@@ -168,6 +177,7 @@ class Service:
         raw: object,
         documents: Sequence[str] | None = None,
         history: History | None = None,
+        narrow: Mapping[str, str] | None = None,
     ) -> Turn:
         """Like `answer`, but whatever goes wrong becomes part of the conversation."""
         started, now = time.perf_counter(), time.time()
@@ -175,9 +185,11 @@ class Service:
         try:
             if documents is not None and not documents:
                 raise _Refused(Problem("error_documents"))
-            answer, lines = self.answer(raw, documents, history)
+            answer, lines = self.answer(raw, documents, history, narrow)
         except _Refused as refusal:
             return Turn(number, shown, None, refusal.problem, asked_at=now)
+        except ConfigError:
+            return Turn(number, shown, None, Problem("error_filter"), asked_at=now)
         except QuestionError:
             return Turn(number, shown, None, _question_problem(raw), asked_at=now)
         except Exception:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rag.conversation import History
 from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document, Span
+from rag.filters import Filter
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 STOP = {
@@ -80,7 +81,10 @@ class FakePipeline:
         top_k: int = 3,
         documents: Sequence[str] | None = None,
         history: History | None = None,
+        **narrow: str,
     ) -> Answer:
+        self.narrowed = narrow
+        where = Filter.of(**narrow)  # type: ignore[arg-type]
         said = [(q, a.to_dict() if isinstance(a, Answer) else a) for q, a in history or ()]
         self.asked.append((question, documents, said))
         time.sleep(self.delay)
@@ -102,6 +106,8 @@ class FakePipeline:
             return Answer(
                 question, False, NOT_IN_SOURCES, None, max(0.0, best) / 2, nearest=citations, reason=reason
             )
+        if where is not None:
+            return Answer(question, False, NOT_IN_SOURCES, None, 0.1, reason=f"({where})", filter=str(where))
         first = citations[0]
         short = None
         if first.highlight:

@@ -96,7 +96,8 @@ class Site:
     def call(self, client: httpx.Client, name: str, *data: Any) -> list[Any]:
         """Run one of the page's events through the queue, as the browser does."""
         function = next(d for d in self.config["dependencies"] if d["api_name"] == name)
-        body = {"data": list(data), "fn_index": function["id"], "session_hash": (visit := uuid.uuid4().hex)}
+        sent = [*data, *[None] * (len(function["inputs"]) - len(data))]
+        body = {"data": sent, "fn_index": function["id"], "session_hash": (visit := uuid.uuid4().hex)}
         # Escaped, so that a lone surrogate can be sent as well.
         joined = client.post(
             "/gradio_api/queue/join", content=json.dumps(body), headers={"content-type": "application/json"}

@@ -161,3 +161,28 @@ def test_wrong_and_missed_wait_for_a_person(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "feedback-open.jsonl").read_text().splitlines()]
     assert [(x["question"], x["verdict"]) for x in lines] == [("What? <i>", "wrong"), ("Which?", "missed")]
     assert "answer" not in lines[0]
+
+
+def test_what_a_document_says_of_itself_is_exported() -> None:
+    known = dataclasses.replace(
+        turns()[0].answer.citations[0],  # type: ignore[union-attr]
+        title="Low tide",
+        author="Jane {Doe} & Roe",
+        date="3 May 2021",
+        date_iso="2021-05-03",
+        source="The Gull",
+    )
+    turn = dataclasses.replace(turns()[0], answer=Answer("What?", True, NASTY, None, 0.9, (known,)))
+    bibtex = export("bibtex", [turn], S)["text"]
+    assert "author = {{Jane \\{Doe\\} \\& Roe}}" in bibtex
+    assert "date = {2021-05-03}" in bibtex
+    assert "year = {2021}" in bibtex
+    assert "organization = {The Gull}" in bibtex
+    item = json.loads(export("csl", [turn], S)["text"])[0]
+    assert item["author"] == [{"literal": "Jane {Doe} & Roe"}]
+    assert item["issued"] == {"date-parts": [[2021, 5, 3]]}
+    assert item["publisher"] == "The Gull"
+    assert "Low tide, Jane \\{Doe\\} & Roe".replace("&", "\\&") in export("markdown", [turn], S)["text"]
+    unsure = dataclasses.replace(known, date="03/05/2021", date_iso=None)
+    turn = dataclasses.replace(turn, answer=dataclasses.replace(turn.answer, citations=(unsure,)))
+    assert json.loads(export("csl", [turn], S)["text"])[0]["issued"] == {"literal": "03/05/2021"}
