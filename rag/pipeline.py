@@ -32,7 +32,6 @@ from rag.features import describe
 from rag.filters import Day, Filter, Where
 from rag.index import Index
 from rag.inference import side_by_side
-from rag.opening import open_index
 from rag.question import check_question
 from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
@@ -86,15 +85,14 @@ class Pipeline:
         """Open an index.
 
         Args:
-            index: its folder, or a URI such as `lance://FOLDER`.
+            index: its folder.
             config: settings; None takes those that the index was made with.
 
         Raises:
             IndexMissing: nothing there.
             IndexMismatch: made by another format, encoder or setting, or damaged.
-            IndexUnavailable: the store that holds it is down or slow.
         """
-        opened = open_index(index, config=config)
+        opened = Index.load(Path(index), config=config)
         encoder = load_encoder(opened.config.encoder)
         opened.check_encoder(encoder.encoder_id)
         return cls(opened, encoder, opened.config)
