@@ -201,7 +201,7 @@ class TestEnds:
             "write_message(target, {'outcome': 'parsed'}, b'x')",
             "write_message(target, {'outcome': 'parsed', 'pages': [5], 'many': False, 'notes': [], **facts}, b'x')",
             "write_message(target, {'outcome': 'parsed', 'pages': [1, 0], 'many': False, 'notes': [], **facts}, b'x')",
-            "write_message(target, {**facts, 'outcome': 'parsed', 'pages': [], 'many': 1, 'notes': [], 'title': 3}, b'x')",
+            "write_message(target, {**facts, 'outcome': 'parsed', 'pages': [], 'notes': [], 'title': 3}, b'x')",
             "write_message(target, {'outcome': 'parsed', 'pages': [], 'many': False, 'notes': [], **facts}, b'\\xff')",
         ],
     )
