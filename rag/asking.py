@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rag.config import Config
@@ -13,13 +13,17 @@ from rag.conversation import History
 from rag.datatypes import Answer
 from rag.errors import IndexBusy, IndexMissing
 from rag.filters import Day, Filter
+from rag.locations import is_lance
+from rag.opening import newest_state, open_index
 from rag.pipeline import Pipeline
 
 __all__ = ["ask", "default_index", "open_pipeline"]
 
 PATIENCE_S = 600.0
 
-_open: dict[tuple[Path, str], Pipeline] = {}
+_open: dict[tuple[Path | str, str], Pipeline] = {}
+# What tells whether an index that is not in a folder has changed, by URI.
+_newest: dict[str, Callable[[], int]] = {}
 _lock = threading.Lock()
 
 
@@ -42,7 +46,8 @@ def ask(
 
     Args:
         question: up to 2,000 characters.
-        index: folder of the index; `index/` by default, built from `seeds/` on first use.
+        index: folder of the index, or a URI such as `lance://FOLDER`; `index/` by default, built from `seeds/` on
+            first use.
         top_k: most citations, or nearest passages where the answer is "not in sources".
         documents: patterns of doc_ids to search in, such as `["001*"]`.
         history: earlier (question, answer) pairs of the conversation, so that "why?" is understood.
@@ -70,6 +75,8 @@ def open_pipeline(index: str | Path | None = None) -> Pipeline:
     Raises:
         RagError: as `ask`.
     """
+    if isinstance(index, str) and is_lance(index):
+        return _open_shared(index)
     path = default_index() if index is None else Path(index)
     with _lock:
         _build_if_missing(path)
@@ -79,6 +86,27 @@ def open_pipeline(index: str | Path | None = None) -> Pipeline:
                 del _open[stale]
             _open[key] = Pipeline.load(path)
         return _open[key]
+
+
+def _open_shared(uri: str) -> Pipeline:
+    """As `open_pipeline`, of an index that other machines may write; the models stay loaded when it changes."""
+    newest = _newest.setdefault(uri, newest_state(uri))
+    # Not under the lock: a store that is slow must not hold up who asks another index.
+    key = (uri, str(newest()))
+    with _lock:
+        if key not in _open:
+            stale = [_open.pop(other) for other in list(_open) if other[0] == uri]
+            opened = _opened_again(uri, stale[0]) if stale else Pipeline.load(uri)
+            # What was opened may be newer still.
+            key = (uri, opened.index.generation)
+            _open[key] = opened
+        return _open[key]
+
+
+def _opened_again(uri: str, before: Pipeline) -> Pipeline:
+    index = open_index(uri)
+    same = (index.config.encoder, index.config.read) == (before.config.encoder, before.config.read)
+    return before.onto(index) if same else Pipeline.load(uri)
 
 
 def default_index() -> Path:

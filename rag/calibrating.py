@@ -17,10 +17,11 @@ import numpy as np
 
 from rag.abstention import Calibration
 from rag.candidates import RankWeights
-from rag.errors import DatasetError
+from rag.errors import ConfigError, DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import DECIDING
+from rag.locations import is_lance
 from rag.pipeline import Pipeline
 
 __all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
@@ -143,6 +144,11 @@ def calibrate_command(questions: str, index: str | None) -> int:
     from rag.asking import default_index, open_pipeline
     from rag.evaluation.own_questions import load_questions
 
+    if is_lance(index):
+        raise ConfigError(
+            f"the index is {index!r}; a calibration is kept in the folder of an index: calibrate one over the same "
+            "documents, made with: rag index PATH... --index DIR"
+        )
     pipeline = open_pipeline(index)
     examples = examples_of(pipeline, load_questions(Path(questions)))
     calibration = fit(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag._version import __version__
-from rag.config import INDEX_KINDS
+from rag.config import BUNDLED_ENCODER, INDEX_KINDS
 from rag.errors import IndexBusy, RagError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"insources {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    index_help = "folder of the index (default: index/)"
+    index_help = "folder of the index, or lance://FOLDER (default: index/)"
 
     index = commands.add_parser("index", help="make the index mirror files and folders")
     index.add_argument("paths", nargs="+", metavar="PATH", help="file or folder")
@@ -70,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=INDEX_KINDS,
         default="auto",
         help="how vectors are kept from now on: flat, ivf or exact; auto chooses by their number",
+    )
+    index.add_argument(
+        "--encoder",
+        metavar="NAME",
+        default=BUNDLED_ENCODER,
+        help="a sentence-transformers name or path, for texts in other languages (default: %(default)s)",
     )
     index.add_argument("--keep-furniture", action="store_true", help="index site furniture too")
     index.add_argument(
@@ -133,25 +140,27 @@ def _positive(text: str) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
-    from rag.config import ChunkConfig, Config, FormatConfig, IndexConfig
+    from rag.config import ChunkConfig, Config, EncoderConfig, FormatConfig, IndexConfig
     from rag.encoder import load_encoder
-    from rag.index import update_index
+    from rag.locations import folder_of
+    from rag.opening import mirror
     from rag.progress import bar
     from rag.watching import follow
 
     config = Config(
         chunk=ChunkConfig(remove_furniture=not args.keep_furniture),
+        encoder=EncoderConfig(args.encoder),
         index=IndexConfig(args.kind),
         formats=FormatConfig(args.text_column),
     )
     encoder = load_encoder(config.encoder)
-    paths, place = [Path(path) for path in args.paths], Path(args.index)
+    paths, place = [Path(path) for path in args.paths], folder_of(args.index)
     last: list[object] = [None]
 
     def update() -> None:
         with bar("embedding chunks", unit="chunk") as progress:
-            report = update_index(
-                paths, place, config=config, encoder=encoder, progress=progress, check=args.check
+            report = mirror(
+                paths, args.index, config=config, encoder=encoder, progress=progress, check=args.check
             )
         if report.written or report.failed != last[0]:
             _tell(args.index, report)
@@ -161,7 +170,12 @@ def _index(args: argparse.Namespace) -> int:
         update()
         return 0
     try:
-        follow(paths, place, update, failed=lambda error: print(f"rag: {error}", file=sys.stderr, flush=True))
+        follow(
+            paths,
+            place or os.devnull,
+            update,
+            failed=lambda error: print(f"rag: {error}", file=sys.stderr, flush=True),
+        )
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
     return 0

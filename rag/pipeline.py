@@ -32,6 +32,7 @@ from rag.features import describe
 from rag.filters import Day, Filter, Where
 from rag.index import Index
 from rag.inference import side_by_side
+from rag.opening import open_index
 from rag.question import check_question
 from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
@@ -73,6 +74,7 @@ class Pipeline:
     def __init__(self, index: Index, encoder: Encoder, config: Config, reader: Reader | None = None) -> None:
         self.index = index
         self.config = config
+        self._encoder = encoder
         self.retriever = Retriever(index, encoder, config.retrieve)
         self.reader = reader or Reader(config.read)
         self.calibration = _calibration(index.path, self.reader)
@@ -85,17 +87,27 @@ class Pipeline:
         """Open an index.
 
         Args:
-            index: its folder.
+            index: its folder, or a URI such as `lance://FOLDER`.
             config: settings; None takes those that the index was made with.
 
         Raises:
             IndexMissing: nothing there.
             IndexMismatch: made by another format, encoder or setting, or damaged.
+            IndexUnavailable: the store that holds it is down or slow.
         """
-        opened = Index.load(Path(index), config=config)
+        opened = open_index(index, config=config)
         encoder = load_encoder(opened.config.encoder)
         opened.check_encoder(encoder.encoder_id)
         return cls(opened, encoder, opened.config)
+
+    def onto(self, index: Index) -> Pipeline:
+        """The same models over another state of the index that this one was opened on.
+
+        Raises:
+            IndexMismatch: made with another encoder.
+        """
+        index.check_encoder(self._encoder.encoder_id)
+        return Pipeline(index, self._encoder, replace(index.config, decide=self.config.decide), self.reader)
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str], *, config: Config | None = None) -> Pipeline:

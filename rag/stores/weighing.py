@@ -104,7 +104,7 @@ class Weighing:
 
     def _norms_of(self, lengths: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """BM25's k1 * (1 - b + b * len / mean) for each length."""
-        norms: npt.NDArray[np.float64] = K1 * ((1 - B) + B * lengths / (self._mean or 1.0))
+        norms: npt.NDArray[np.float64] = K1 * ((1 - B) + B * lengths.astype(np.float64) / (self._mean or 1.0))
         return norms
 
 

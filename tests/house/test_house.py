@@ -18,7 +18,7 @@ PACKAGE = ROOT / "rag"
 # Each stage may import from itself and from what stands before it.
 STAGES = [
     ["_version", "datatypes", "errors"],
-    ["config", "question", "dates"],
+    ["config", "question", "dates", "locations"],
     [
         "formats",
         "corpus",
@@ -48,6 +48,10 @@ STAGES = [
     ["snapshot"],
     ["index"],
     ["watching"],
+    ["lance_documents"],
+    ["lance_index"],
+    ["lance_update"],
+    ["opening"],
     ["cognates", "reader", "citation"],
     ["copies"],
     ["retriever"],
