@@ -122,8 +122,8 @@ class TestLimits:
         )  # fmt: skip
 
     def test_a_stopped_child_is_ended(self, parser: ConfinedParser) -> None:
-        parser._limits = Limits(wall_s=0.5, per_mb_s=0.0)
         parser.outcome(ROW, ".csv", PLAIN)
+        parser._limits = Limits(wall_s=0.5, per_mb_s=0.0)
         assert parser._child is not None
         os.kill(parser._child.pid, signal.SIGSTOP)
         assert outcome(parser, b"text\n" + b"word " * 100_000)[0] == "time"

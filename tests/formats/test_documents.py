@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import email.message
 import json
+import sys
 from typing import Any
 
 import pytest
 from sample_files import book, book_members, mail, word, zipped
 
 from rag.assembly import make_document
-from rag.errors import FileError
+from rag.errors import FileError, OptionalDependencyError
 from rag.formats import ParseOptions
 from rag.formats.book import parse as read_book
 from rag.formats.json_lines import parse as read_lines
@@ -185,6 +186,14 @@ class TestMails:
         parsed = read_mail(message.as_bytes(), PLAIN)
         assert "Dear all,\nthe quay is closed." in parsed.text
         assert "TRACKER" not in parsed.text
+
+    def test_html_alone_without_the_extra_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "lxml", None)
+        message = email.message.EmailMessage()
+        message["From"] = "a@x.example"
+        message.set_content("<p>Dear all</p>", subtype="html")
+        with pytest.raises(OptionalDependencyError, match=r'pip install "insources\[web\]"'):
+            read_mail(message.as_bytes(), PLAIN)
 
     def test_a_forwarded_mail_is_part_of_it(self) -> None:
         outer = email.message.EmailMessage()
