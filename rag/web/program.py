@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from rag.errors import ConfigError, QuestionError
+from rag.errors import ConfigError, IndexUnavailable, QuestionError
 from rag.web.service import Service, report
 
 __all__ = ["FillIn", "answer_in_json", "asking"]
@@ -57,6 +57,11 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
             answer, _ = service.answer(question, _patterns(documents), _pairs(history), _given(said))
         except (ConfigError, QuestionError) as error:
             raise gr.Error(str(error), print_exception=False) from error
+        except IndexUnavailable:
+            raise gr.Error(
+                f"the store that holds the documents does not answer; try again (error {report()})",
+                print_exception=False,
+            ) from None
         except Exception:
             raise gr.Error(f"internal error {report()}", print_exception=False) from None
         return answer.to_dict()

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from rag.conversation import History
 from rag.datatypes import Answer, Document
-from rag.errors import ConfigError, QuestionError
+from rag.errors import ConfigError, IndexUnavailable, QuestionError
 from rag.web.options import LIMITS
 from rag.web.session import Problem, Turn
 
@@ -192,6 +192,8 @@ class Service:
             return Turn(number, shown, None, Problem("error_filter"), asked_at=now)
         except QuestionError:
             return Turn(number, shown, None, _question_problem(raw), asked_at=now)
+        except IndexUnavailable:
+            return Turn(number, shown, None, Problem("error_store", error_id=report()), asked_at=now)
         except Exception:
             # The page shows a number and the log what it stands for; a message could
             # hold paths or text that aren't the asker's to see.
