@@ -9,6 +9,7 @@ over one passage, so spans of different passages compare (Clark & Gardner 2018, 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ FORMAT = 1
 MAX_QUESTION_TOKENS = 64
 MAX_WINDOW_TOKENS = 384
 STRIDE_TOKENS = 128
-# English has hardly any; Chinese about two thirds, where the vocabulary has a few hundred characters.
 _MOST_UNKNOWN = 0.3
+# Letters that are not Latin. The vocabulary has many of them singly, which is not to know what they say.
+_BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff]")
+_LETTER = re.compile(r"[^\W\d_]")
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,7 +51,7 @@ class Reading:
         logit: start logit plus end logit alone.
         answerable: logit of the reader's second head, that its window answers at all; 0 where
             the reader has no such head.
-        unknown: share of the window's tokens that the reader's vocabulary lacks, 0 to 1.
+        unknown: share of the passage in a script that the reader does not know, 0 to 1.
     """
 
     passage: int
@@ -83,7 +86,6 @@ class Reader:
         self._session: Any = None
         self._tokenizer: Any = None
         self._whole_tokenizer: Any = None
-        self._unknown_id: int | None = None
         self._inputs: list[str] = []
         self._outputs: list[str] = []
 
@@ -104,7 +106,9 @@ class Reader:
             n_best: spans kept for each passage.
         """
         self._load()
-        readings = side_by_side(partial(self._read_window, n_best), self._windows(question, passages))
+        unknown = [self._unknown(passage) for passage in passages]
+        read_window = partial(self._read_window, n_best, unknown)
+        readings = side_by_side(read_window, self._windows(question, passages))
         return _best_of_each([reading for some in readings for reading in some], n_best)
 
     def _windows(self, question: str, passages: Sequence[str]) -> list[tuple[int, Any]]:
@@ -121,7 +125,13 @@ class Reader:
         ]
         return sorted(windows, key=lambda item: -len(item[1].ids))
 
-    def _read_window(self, n_best: int, window: tuple[int, Any]) -> list[Reading]:
+    def _unknown(self, passage: str) -> float:
+        """Share of the letters in scripts that the reader does not know: all but Latin, unless its card says so."""
+        if passage.isascii() or self.card.get("scripts") == "all":
+            return 0.0
+        return len(_BEYOND_LATIN.findall(passage)) / max(1, len(_LETTER.findall(passage)))
+
+    def _read_window(self, n_best: int, unknown: Sequence[float], window: tuple[int, Any]) -> list[Reading]:
         passage, encoding = window
         given = {
             "input_ids": encoding.ids,
@@ -131,10 +141,8 @@ class Reader:
         feed = {name: np.array([given[name]], dtype=np.int64) for name in self._inputs}
         outputs = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
         answerable = float(outputs["answerable"][0]) if "answerable" in outputs else 0.0
-        own = [token for token, which in zip(encoding.ids, encoding.sequence_ids, strict=True) if which == 1]
-        unknown = own.count(self._unknown_id) / len(own)
         return [
-            Reading(passage, start, end, logit - null, logit, answerable, unknown)
+            Reading(passage, start, end, logit - null, logit, answerable, unknown[passage])
             for start, end, logit, null in self._spans(
                 encoding, outputs["start_logits"][0], outputs["end_logits"][0], n_best
             )
@@ -189,7 +197,6 @@ class Reader:
             self._whole_tokenizer = Tokenizer.from_file(str(path))
             self._whole_tokenizer.no_padding()
             self._whole_tokenizer.no_truncation()
-            self._unknown_id = self._whole_tokenizer.token_to_id("[UNK]")
             # "only_second" can't cut a text that stands alone, so questions are counted by the other one.
             self._tokenizer = Tokenizer.from_str(self._whole_tokenizer.to_str())
             self._tokenizer.enable_truncation(MAX_WINDOW_TOKENS, stride=STRIDE_TOKENS, strategy="only_second")

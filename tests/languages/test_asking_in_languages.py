@@ -85,13 +85,22 @@ def test_the_spanish_paragraph_of_the_seeds_is_quoted(question: str) -> None:
     assert texts[citation.doc_id][citation.start : citation.end] == answer.text
 
 
-def test_the_reader_says_what_it_can_not_read() -> None:
-    chinese, english = (
-        Reader().read("桥?", ["这座桥长四百米，有四条车道。"]),
-        Reader().read("a?", ["It is long."]),
-    )
-    assert all(reading.unread for reading in chinese)
-    assert not any(reading.unread for reading in english)
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("这座桥长四百米，有四条车道。", True),
+        ("東京は日本の首都です。", True),
+        ("서울은 대한민국의 수도이다.", True),
+        ("Москва является столицей России.", True),
+        ("It is 400 metres long.", False),
+        ("Die Brücke ist für Fußgänger gesperrt; Hà Nội, Łódź.", False),
+        ("The Greek word is λόγος.", False),
+        ("12 – 34 €", False),
+    ],
+)
+def test_the_reader_says_what_it_can_not_read(text: str, unread: bool) -> None:
+    readings = Reader().read("What?", [text])
+    assert {reading.unread for reading in readings} == {unread}
 
 
 def test_the_benchmark_prints_a_row_for_each_language_of_the_texts() -> None:
