@@ -44,7 +44,6 @@ class _Walk:
         self.words: list[str] = []
         self.heading = 0
         self.pre = 0
-        self.lists = 0
         self.item = False  # the next block is the first of a list item
         self.in_list = 0
 
@@ -121,8 +120,6 @@ def _enter(element: Any, name: str, walk: _Walk) -> None:
             walk.heading = int(name[1])
         elif name == "pre":
             walk.pre += 1
-        elif name in ("ul", "ol", "menu", "dir"):
-            walk.lists += 1
         elif name == "li":
             walk.item = True
             walk.in_list += 1
@@ -139,8 +136,6 @@ def _leave(element: Any, name: str, walk: _Walk) -> None:
             walk.heading = 0
         elif name == "pre":
             walk.pre -= 1
-        elif name in ("ul", "ol", "menu", "dir"):
-            walk.lists -= 1
         elif name == "li":
             walk.item = False
             walk.in_list -= 1

@@ -26,7 +26,6 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LARGE = 0.3  # of the page's text: what holds more is hardly furniture, whatever it is called
-_CONTENT = ("main", "article")
 
 
 class _Sizes:

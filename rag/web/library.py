@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import FileError, IndexMismatch, IndexMissing, RagError
-from rag.formats import SUFFIXES
+from rag.formats import SUFFIXES, ParseOptions
 from rag.web.markup import plain
 from rag.web.options import LIMITS
 from rag.web.service import PipelineLike, Service, report
@@ -112,6 +112,29 @@ class Library:
         if self.added():
             self._swap(lambda done, total: None)
 
+    @property
+    def base(self) -> PipelineLike:
+        """What people's documents are added to."""
+        return self._base
+
+    def rebase(self, pipeline: PipelineLike) -> bool:
+        """Add people's documents to another state of the index; False where they are being changed just now."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            before, self._base = self._base, pipeline
+            try:
+                if self.added():
+                    self._swap(lambda done, total: None)
+                else:
+                    self._service.pipeline = pipeline
+            except BaseException:
+                self._base = before
+                raise
+            return True
+        finally:
+            self._busy.release()
+
     def added(self) -> list[str]:
         """doc_ids of the added documents."""
         held = self._documents / ADDED
@@ -178,7 +201,7 @@ class Library:
         if ADDED + name not in added and len(added) >= LIMITS.files:
             return Result(shown, "too_many", {"n": LIMITS.files})
         try:
-            read_file(SourceFile(name, path))
+            read_file(SourceFile(name, path), self._options())
         except FileError as error:
             reason = plain(str(error)).removeprefix(f"{name}: ")
             return Result(shown, "result_failed", {"reason": reason})
@@ -197,6 +220,13 @@ class Library:
         shutil.copyfile(path, temporary)
         os.replace(temporary, target)
         return Result(name, "result_replaced" if known else "result_ok")
+
+    def _options(self) -> ParseOptions | None:
+        """How the index that the server was started with reads files."""
+        config = getattr(self._base.index, "config", None)
+        if config is None:
+            return None
+        return ParseOptions(config.formats.text_column, keep_furniture=not config.chunk.remove_furniture)
 
     def _checked(self, result: Result, failed: dict[str, str]) -> Result:
         """A result after indexing; what could not be indexed isn't kept."""
