@@ -15,10 +15,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ConfigError, OptionalDependencyError
+from rag.web.following import Follower
 from rag.web.library import Library, Rebuild, rebuild
 from rag.web.options import LIMITS, Limits, ServeOptions, is_loopback
 from rag.web.service import PipelineLike, Service
@@ -86,12 +88,15 @@ def start(
         check = checker(load_users(options.auth_file))
     _check_port(options)
     temporary = prepare_environment(options.data_dir)
+    newest: Callable[[], PipelineLike] | None = None
     if pipeline is None:
         from rag.asking import open_pipeline
 
-        pipeline = open_pipeline(options.index)
+        newest = partial(open_pipeline, options.index)
+        pipeline = newest()
     service = Service(pipeline)
-    demo = _demo(options, service, _library(options, service, temporary, make), limits)
+    library = _library(options, service, temporary, make)
+    demo = _demo(options, service, library, limits)
     demo.queue(api_open=False, max_size=limits.queue, default_concurrency_limit=limits.workers)
     demo.launch(**_launch_settings(options, temporary, check, limits))
     if options.mcp and not demo.mcp_server:
@@ -105,6 +110,8 @@ def start(
     shown = f"[{options.host}]" if ":" in options.host else options.host
     server = Server(f"http://{shown}:{options.port}/", service, demo, temporary)
     Sweeper(demo._queue).start(server.closed)
+    if newest is not None:
+        Follower(service, newest, library).start(server.closed)
     return server
 
 
