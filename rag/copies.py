@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from rag.citation import same_words
 from rag.datatypes import Document, Span
@@ -22,6 +23,10 @@ _COVERED = 0.8
 
 # Words of a quote and of its copy that may differ, as a share.
 _DIFFERENT = 0.2
+
+# Words that agree on the way through two passages, in a row; a longer rest at either end is another cut.
+_LEAST_BLOCK = 2
+_LONGEST_EDGE = 5
 
 _WORD = re.compile(r"\w+")
 _DECISIVE = re.compile(
@@ -36,12 +41,12 @@ class _Read:
     Attributes:
         runs: of three words.
         decisive: numbers and negations, with how often each was met.
-        passages: place among what was taken, and its own runs and decisive words.
+        passages: place among what was taken, and its own runs and words.
     """
 
     runs: set[str] = field(default_factory=set)
     decisive: Counter[str] = field(default_factory=Counter)
-    passages: list[tuple[int, set[str], Counter[str]]] = field(default_factory=list)
+    passages: list[tuple[int, set[str], list[str]]] = field(default_factory=list)
 
 
 class Once:
@@ -60,32 +65,46 @@ class Once:
         0
         >>> once.origin("c", "The harbour froze in the winter of 1948.")
         """
-        runs, decisive = shingles(text), _decisive(text)
+        runs, said = shingles(text), _words(text)
         for other, read in self._read.items():
             if other != doc_id and runs and len(runs & read.runs) >= _COVERED * len(runs):
-                place = _nearest(read, runs, decisive)
+                place = _nearest(read, runs, said)
                 if place is not None:
                     return place
         read = self._read.setdefault(doc_id, _Read())
         read.runs |= runs
-        read.decisive += decisive
-        read.passages.append((self._n, runs, decisive))
+        read.decisive += _decisive(said)
+        read.passages.append((self._n, runs, said))
         self._n += 1
         return None
 
 
-def _nearest(read: _Read, runs: set[str], decisive: Counter[str]) -> int | None:
+def _nearest(read: _Read, runs: set[str], said: list[str]) -> int | None:
     """The passage of a document that shares most; None where a number or a negation tells them apart."""
-    place, own, its_decisive = max(read.passages, key=lambda passage: len(passage[1] & runs))
-    if decisive - read.decisive:
-        return None
-    mutual = len(own & runs) >= _COVERED * len(own)
-    return None if mutual and its_decisive - decisive else place
+    place, _, own = max(read.passages, key=lambda passage: len(passage[1] & runs))
+    return None if _decisive(said) - read.decisive or _told_apart(own, said) else place
 
 
-def _decisive(text: str) -> Counter[str]:
+def _told_apart(one: list[str], other: list[str]) -> bool:
+    """Whether a number or a negation stands where two passages differ; what only one of them goes on to say is none."""
+    before = (0, 0)
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    ends = (len(one), len(other))
+    for block in (b for b in blocks if b.size >= _LEAST_BLOCK or (b.a, b.b) == ends):
+        between = one[before[0] : block.a], other[before[1] : block.b]
+        at_an_end = before == (0, 0) or (block.a, block.b) == ends
+        if not (at_an_end and max(map(len, between)) > _LONGEST_EDGE) and any(map(_decisive, between)):
+            return True
+        before = (block.a + block.size, block.b + block.size)
+    return False
+
+
+def _words(text: str) -> list[str]:
     # "isn't" is two words here, and the second says no.
-    said = _WORD.findall(re.sub(r"n[’']t\b", " not", text.casefold()))
+    return _WORD.findall(re.sub(r"n[’']t\b", " not", text.casefold()))
+
+
+def _decisive(said: Iterable[str]) -> Counter[str]:
     return Counter(word for word in said if _DECISIVE.match(word))
 
 
@@ -111,7 +130,7 @@ def find_copy(document: Document, quote: str, short: str) -> tuple[Span, Span] |
             differ = (Counter(found) - Counter(wanted)) + (Counter(wanted) - Counter(found))
             share = differ.total() / max(1, len(found) + len(wanted))
             span = Span(document.sentences[first].start, document.sentences[last - 1].end)
-            if share > _DIFFERENT or _decisive(span.of(document.text)) != _decisive(quote):
+            if share > _DIFFERENT or _decisive(_words(span.of(document.text))) != _decisive(_words(quote)):
                 continue
             highlight = _place_of(document.text, document.sentences[at], answer)
             if highlight is not None and (best is None or share < best[0]):

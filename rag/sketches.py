@@ -16,11 +16,12 @@ from rag.stores.tokens import words
 
 __all__ = ["SKETCH_SIZE", "group_copies", "shingles", "sketch_texts"]
 
-# Places of a sketch: the estimate of a likeness of 0.7 is within 0.06 two times in three.
+# Places of a sketch: the estimate of a likeness of 0.5 is within 0.06 two times in three.
 SKETCH_SIZE = 64
 
-# What is not at least this alike on the whole is another document.
-LEAST_ALIKE = 0.7
+# What is not at least this alike on the whole is another document. It only says where to look for copies:
+# what is cited is compared sentence by sentence.
+LEAST_ALIKE = 0.5
 
 _RUN = 3  # words
 _SEED = 1
