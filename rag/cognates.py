@@ -9,7 +9,7 @@ cognates to align sentences in bilingual corpora"). No dictionary, no list of wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from rag.stores.tokens import words
@@ -46,17 +46,26 @@ def alike_share(weights: Mapping[str, float], text: str) -> float:
     total = sum(weights.values())
     if not total:
         return 0.0
-    there = frozenset(words(text))
+    there = _by_first_sound(text)
     return sum(weight * _nearest(word, there) for word, weight in weights.items()) / total
 
 
-def has_alike(word: str, there: Iterable[str]) -> bool:
-    """Whether one of the words is alike."""
-    return _nearest(word, there) > 0
+def has_alike(word: str, text: str) -> bool:
+    """Whether a text, which may be long, holds a word that is alike."""
+    return any(likeness(word, other) for other in dict.fromkeys(words(text)))
 
 
-def _nearest(word: str, there: Iterable[str]) -> float:
-    return max((likeness(word, other) for other in there), default=0.0)
+@lru_cache(maxsize=512)  # chunks and sentences, some kilobytes each
+def _by_first_sound(text: str) -> Mapping[str, tuple[str, ...]]:
+    """The words of a text by what they begin with; only those with the same beginning can be alike."""
+    found: dict[str, list[str]] = {}
+    for word in dict.fromkeys(words(text)):
+        found.setdefault(_sound(word)[:1], []).append(word)
+    return {first: tuple(some) for first, some in found.items()}
+
+
+def _nearest(word: str, there: Mapping[str, tuple[str, ...]]) -> float:
+    return max((likeness(word, other) for other in there.get(_sound(word)[:1], ())), default=0.0)
 
 
 @lru_cache(maxsize=200_000)

@@ -124,8 +124,7 @@ def _names_missing(question: str, best: Candidate) -> int:
     missing = _missing([name for name in _NAME.findall(question) if name[0].isupper()], around)
     if not missing or (best.hit.alike is None and question_language(question) in (None, "en")):
         return len(missing)
-    there = frozenset(folded_words(around))
-    return sum(not all(has_alike(word, there) for word in folded_words(name)) for name in missing)
+    return sum(not all(has_alike(word, around) for word in folded_words(name)) for name in missing)
 
 
 def _missing(wanted: Sequence[str], text: str) -> list[str]:

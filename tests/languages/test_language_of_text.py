@@ -167,5 +167,5 @@ def test_the_share_of_words_alike_is_by_weight() -> None:
         0.75 * likeness("practices", "practicas")
     )
     assert alike_share({}, text) == 0
-    assert has_alike("practices", words(text))
-    assert not has_alike("goals", words(text))
+    assert has_alike("practices", text)
+    assert not has_alike("goals", text)
