@@ -70,7 +70,7 @@ def ask(
 
 
 def open_pipeline(index: str | Path | None = None) -> Pipeline:
-    """The pipeline over an index, opened once for each generation of it.
+    """The pipeline over an index, opened once for each generation of it; the models stay loaded.
 
     Raises:
         RagError: as `ask`.
@@ -82,9 +82,8 @@ def open_pipeline(index: str | Path | None = None) -> Pipeline:
         _build_if_missing(path)
         key = (path.resolve(), _generation(path))
         if key not in _open:
-            for stale in [other for other in _open if other[0] == key[0]]:
-                del _open[stale]
-            _open[key] = Pipeline.load(path)
+            stale = [_open.pop(other) for other in list(_open) if other[0] == key[0]]
+            _open[key] = _opened_again(path, stale[0]) if stale else Pipeline.load(path)
         return _open[key]
 
 
@@ -103,10 +102,11 @@ def _open_shared(uri: str) -> Pipeline:
         return _open[key]
 
 
-def _opened_again(uri: str, before: Pipeline) -> Pipeline:
-    index = open_index(uri)
+def _opened_again(place: str | Path, before: Pipeline) -> Pipeline:
+    """The newest state of an index with the models that are loaded already, where they fit."""
+    index = open_index(place)
     same = (index.config.encoder, index.config.read) == (before.config.encoder, before.config.read)
-    return before.onto(index) if same else Pipeline.load(uri)
+    return before.onto(index) if same else Pipeline.load(place)
 
 
 def default_index() -> Path:
