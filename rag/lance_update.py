@@ -50,6 +50,8 @@ VECTORS_INDEXED_FROM = FLAT_BELOW
 
 # Versions that a state has named stay this long after another took its place, for readers that have them open.
 KEEP = timedelta(hours=2)
+# Clocks differ between machines, and Lance's times have no zone: versions older by this much than any needed one go.
+MARGIN = timedelta(hours=2)
 
 # Tables of many rows are not put in order at each small change: new rows are searched one by one until then.
 _TIDY_ROWS = 100_000
@@ -270,7 +272,8 @@ class _Draft:
         versions = {name: int(table.version) for name, table in self.tables.items()}
         state = State((before.generation if before else 0) + 1, versions, about)
         self.database.replace_state(before, state)
-        self._clean(state)
+        if not untidy:  # cleaning up merges files too, which a state must name
+            self._clean(state)
         return state
 
     def _count_terms(self) -> None:
@@ -349,8 +352,7 @@ class _Draft:
             since = {int(one["version"]): one["timestamp"] for one in table.list_versions()}
             oldest = [since[tables[name]] for tables in needed if tables[name] in since]
             if oldest and min(since) < min(tables[name] for tables in needed):
-                # Clocks differ between machines, and Lance's times have no zone.
-                table.optimize(cleanup_older_than=now - min(oldest) + KEEP)
+                table.optimize(cleanup_older_than=now - min(oldest) + MARGIN)
 
 
 def _past(before: State | None) -> list[dict[str, Any]]:
