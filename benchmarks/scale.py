@@ -389,7 +389,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         one.add_argument("--real", type=int, default=5_000, help="real chunks to encode (default: 5000)")
         one.add_argument("--questions", type=int, default=200)
         one.add_argument("--work", type=Path, default=None, help="folder for what is built and kept")
-        one.add_argument("--json", type=Path, default=None)
+        one.add_argument("--json", type=Path, default=None, help="file for the rows; other sizes in it stay")
         one.add_argument("--hnsw-up-to", type=int, default=100_000, help="largest size to build HNSW for")
         one.add_argument("--kind", default="auto", help="of index: auto, flat, ivf")
         one.add_argument("--keep", action="store_true", help="keep the indexes")
@@ -406,6 +406,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.work = args.work or Path(temporary)
         args.work.mkdir(parents=True, exist_ok=True)
         rows = kinds(args) if args.command == "kinds" else whole(args)
+    if args.json and args.json.exists():
+        # A size takes long: runs of other sizes are kept.
+        before = json.loads(args.json.read_text(encoding="utf-8"))["rows"]
+        rows = sorted([r for r in before if r["size"] not in args.sizes] + rows, key=lambda r: r["size"])
     section = kinds_table(rows) if args.command == "kinds" else index_tables(rows)
     print(section)
     if args.json:

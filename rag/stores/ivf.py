@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
@@ -102,7 +103,7 @@ class IvfStore(VectorStore):
         }
 
     def to_files(self) -> dict[str, list[Buffer]]:
-        arrays = (self._vectors.all(), self._centres, self._sizes, self._scales)
+        arrays: list[npt.NDArray[Any]] = [self._vectors.all(), self._centres, self._sizes, self._scales]
         packed = {
             name: pack_array(array) for (name, _, _), array in zip(_FILES.values(), arrays, strict=True)
         }
@@ -168,19 +169,20 @@ class IvfStore(VectorStore):
         return cls(Column(vectors), centres, sizes, scales, Blob(as_buffer(lists)))
 
     def _search(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:
-        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-        few = len(rows) <= max(EXACT_ROWS, m)
-        found = [
-            self._exactly(query, m, rows) if few else self._near(query, m, rows, allowed) for query in queries
-        ]
+        n = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        if n <= max(EXACT_ROWS, m):
+            rows = _all_rows(len(self), allowed)
+            found = [self._exactly(query, m, rows) for query in queries]
+        else:
+            found = [self._near(query, m, n, allowed) for query in queries]
         return np.stack([scores for scores, _ in found]), np.stack([idx for _, idx in found])
 
-    def _near(self, query: Floats, m: int, rows: Ints, allowed: Bools | None) -> tuple[Floats, Ints]:
-        """The best of the lists around a query; of all rows where these hold too few."""
+    def _near(self, query: Floats, m: int, n: int, allowed: Bools | None) -> tuple[Floats, Ints]:
+        """The best of the lists around a query; of all `n` rows where these hold too few."""
         import faiss
 
         # The fewer rows may be found, the more lists it takes; looking past a row costs little.
-        n_probes = min(len(self._centres), -(-N_PROBES * len(self) // len(rows)))
+        n_probes = min(len(self._centres), -(-N_PROBES * len(self) // n))
         likeness = self._centres @ query
         probes = np.argpartition(-likeness, n_probes - 1)[:n_probes].astype(np.int64)
         ends = self._ends[probes]
@@ -208,7 +210,7 @@ class IvfStore(VectorStore):
         found = np.sort(idx[idx >= 0])
         if allowed is not None:
             del selector
-        return self._exactly(query, m, found if len(found) >= m else rows)
+        return self._exactly(query, m, found if len(found) >= m else _all_rows(len(self), allowed))
 
     def _exactly(self, query: Floats, m: int, rows: Ints) -> tuple[Floats, Ints]:
         """The `m` best of some rows."""
@@ -265,6 +267,10 @@ class IvfStore(VectorStore):
 
 
 _QT = 0  # faiss.ScalarQuantizer.QT_8bit
+
+
+def _all_rows(n: int, allowed: Bools | None) -> Ints:
+    return np.arange(n) if allowed is None else np.flatnonzero(allowed)
 
 
 def _coder(scales: Floats) -> Any:
