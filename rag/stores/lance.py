@@ -113,6 +113,8 @@ class Database:
         Raises:
             IndexUnavailable: down, or slow.
         """
+        import lancedb  # noqa: F401  -- not what the store is waited for
+
         answer: list[T] = []
         failure: list[BaseException] = []
 
