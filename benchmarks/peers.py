@@ -1,7 +1,8 @@
 """This project beside txtai and Haystack, with the same encoder, reader weights and passages.
 
 Both run in an environment of their own, which `--python` names. Haystack's reader gets no token types
-from its own code, and txtai's raises where the model says "no answer": both are run as they are.
+from its own code; txtai's raises where the model says "no answer", which counts as none. Both are run as
+they come, but for the models.
 
     python -m venv PEERS && PEERS/bin/pip install torch==2.13.0 txtai haystack-ai \\
         transformers-haystack sentence-transformers-haystack
@@ -13,11 +14,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from benchmarks.beside import System, add_arguments, run
 from rag.errors import RagError
 
-PEERS = {"txtai": "with_txtai", "haystack": "with_haystack"}
+PEERS = {
+    "txtai": System("txtai: its RAG pipeline, 3 passages joined", "with_txtai", settings={"k": 3}),
+    "haystack": System("Haystack: its ExtractiveReader", "with_haystack"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=PEERS, nargs="+", default=list(PEERS))
     args = parser.parse_args(argv)
     systems = [System("insources", "insources_pipeline")]
-    systems += [System(name, PEERS[name], args.python) for name in args.only]
+    systems += [replace(PEERS[name], python=args.python) for name in args.only]
     try:
         print(run(args, systems, "peers"))
     except RagError as error:

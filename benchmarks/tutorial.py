@@ -25,11 +25,9 @@ def systems(python: str | None) -> list[System]:
     """Ours first, then the baselines."""
     found = [System("insources", "insources_pipeline")]
     if python:
-        for k in (8, 3):
-            settings = {"way": "pipeline", "k": k}
-            found.append(
-                System(f"tutorial: question-answering pipeline, {k} read", "by_hand", python, settings)
-            )
+        names = [f"tutorial: question-answering pipeline, {k} read" for k in (8, 3)]
+        for name, k, shares in zip(names, (8, 3), (None, names[0]), strict=True):
+            found.append(System(name, "by_hand", python, {"way": "pipeline", "k": k}, shares))
     found.append(System("careful: one padded batch, torch", "by_hand", settings={"way": "batch"}))
     found.append(System("FAISS alone, our encoder", "faiss_alone"))
     found.append(System("bm25s alone", "bm25s_alone"))

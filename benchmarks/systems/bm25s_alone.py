@@ -8,13 +8,16 @@ from typing import Any
 import bm25s
 
 
-def build(job: dict[str, Any], *, encode_only: bool) -> None:
-    if encode_only:
-        return
+def warm(job: dict[str, Any]) -> None:
+    """There is no model."""
+
+
+def build(job: dict[str, Any]) -> float:
     texts = [passage["text"] for passage in job["passages"]]
     index = bm25s.BM25()
     index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
     index.save(job["place"])
+    return 0.0
 
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:

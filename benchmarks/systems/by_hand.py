@@ -8,6 +8,7 @@ person writes without it: all passages in one padded batch, the score of "no ans
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,25 @@ _models: dict[str, Any] = {}
 Span = tuple[float, int, int]
 
 
-def build(job: dict[str, Any], *, encode_only: bool) -> None:
+def warm(job: dict[str, Any]) -> None:
+    _encoder(job).encode([job["questions"][0]], show_progress_bar=False)
+
+
+def build(job: dict[str, Any]) -> float:
     encoder = _encoder(job)
     texts = [passage["text"] for passage in job["passages"]]
+    started = time.perf_counter()
     vectors = encoder.encode(
         texts, batch_size=job["batch"], normalize_embeddings=True, show_progress_bar=False
     )
-    if encode_only:
-        return
+    seconds = time.perf_counter() - started
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     place = Path(job["place"])
     place.mkdir(parents=True, exist_ok=True)
     faiss.write_index(index, str(place / "passages.faiss"))
     (place / "passages.json").write_text(json.dumps(texts), encoding="utf-8")
+    return seconds
 
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,20 @@ from rag.encoder import load_encoder
 _encoder = load_encoder()
 
 
-def build(job: dict[str, Any], *, encode_only: bool) -> None:
+def warm(job: dict[str, Any]) -> None:
+    _encoder.encode_document([job["questions"][0]])
+
+
+def build(job: dict[str, Any]) -> float:
+    started = time.perf_counter()
     vectors = _encoder.encode_document([passage["text"] for passage in job["passages"]])
-    if encode_only:
-        return
+    seconds = time.perf_counter() - started
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     place = Path(job["place"])
     place.mkdir(parents=True, exist_ok=True)
     faiss.write_index(index, str(place / "passages.faiss"))
+    return seconds
 
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,35 @@ from rag.encoder import load_encoder
 from rag.index import update_index
 from rag.pipeline import Pipeline
 
-_encoder = load_encoder()
+
+class TimedEncoder:
+    """The bundled encoder, with the seconds that encoding took."""
+
+    def __init__(self) -> None:
+        self.inner = load_encoder()
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
+        started = time.perf_counter()
+        vectors = self.inner.encode_document(texts, progress)
+        self.seconds += time.perf_counter() - started
+        return vectors
 
 
-def build(job: dict[str, Any], *, encode_only: bool) -> None:
+_encoder = TimedEncoder()
+
+
+def warm(job: dict[str, Any]) -> None:
+    _encoder.inner.encode_document([job["questions"][0]])
+
+
+def build(job: dict[str, Any]) -> float:
     """Unlike the others this reads the files, cleans and cuts them, and counts their words too."""
-    if encode_only:
-        _encoder.encode_document([passage["text"] for passage in job["passages"]])
-    else:
-        update_index(job["folders"], Path(job["place"]), config=Config(), encoder=_encoder)
+    update_index(job["folders"], Path(job["place"]), config=Config(), encoder=_encoder)
+    return _encoder.seconds
 
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:

@@ -4,9 +4,10 @@ Needs nothing but the system's own packages, so that it runs in another environm
 
     python benchmarks/systems/measure.py SYSTEM build|ask|first JOB.json
 
-SYSTEM is a module beside this file. Each offers `build(job, encode_only)`, which encodes the job's
-passages and, unless told otherwise, leaves an index in `job["place"]`, and `load(job)`, which opens that
-and returns a function from a question to what it shows: passage, start, end, score.
+SYSTEM is a module beside this file. Each offers `warm(job)`, which loads its encoder; `build(job)`, which
+leaves an index of the job's passages in `job["place"]` and returns the seconds that encoding took; and
+`load(job)`, which opens that index and returns a function from a question to what is shown: passage or
+document, place of the short answer, score.
 """
 
 from __future__ import annotations
@@ -29,12 +30,10 @@ PACKAGES = (
 
 def build(system: Any, job: dict[str, Any]) -> dict[str, Any]:
     """Seconds to encode the passages, and to make a whole index of them; models are loaded before."""
-    system.build({**job, "passages": job["passages"][:2]}, encode_only=True)
-    seconds = {}
-    for what in ("encode", "whole"):
-        started = time.perf_counter()
-        system.build(job, encode_only=what == "encode")
-        seconds[what] = time.perf_counter() - started
+    system.warm(job)
+    started = time.perf_counter()
+    encoding = system.build(job)
+    seconds = {"encode": encoding, "whole": time.perf_counter() - started}
     files = [path for path in Path(job["place"]).rglob("*") if path.is_file()]
     return {"seconds": seconds, "disk_bytes": sum(path.stat().st_size for path in files)}
 

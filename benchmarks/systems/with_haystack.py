@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,28 @@ from haystack_integrations.components.readers.transformers import TransformersEx
 _models: dict[str, Any] = {}
 
 
-def build(job: dict[str, Any], *, encode_only: bool) -> None:
-    device = ComponentDevice.from_str("cpu")
-    if "embedder" not in _models:
-        _models["embedder"] = SentenceTransformersDocumentEmbedder(
-            model=job["encoder"], device=device, batch_size=job["batch"], progress_bar=False
-        )
-        _models["embedder"].warm_up()
+def warm(job: dict[str, Any]) -> None:
+    _models["embedder"] = SentenceTransformersDocumentEmbedder(
+        model=job["encoder"],
+        device=ComponentDevice.from_str("cpu"),
+        batch_size=job["batch"],
+        progress_bar=False,
+    )
+    _models["embedder"].warm_up()
+
+
+def build(job: dict[str, Any]) -> float:
     documents = [
         Document(content=passage["text"], meta={"row": row}) for row, passage in enumerate(job["passages"])
     ]
+    started = time.perf_counter()
     embedded = _models["embedder"].run(documents)["documents"]
-    if encode_only:
-        return
+    seconds = time.perf_counter() - started
     store = InMemoryDocumentStore(embedding_similarity_function="cosine")
     store.write_documents(embedded)
     Path(job["place"]).mkdir(parents=True, exist_ok=True)
     store.save_to_disk(str(Path(job["place"]) / "store.json"))
+    return seconds
 
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
