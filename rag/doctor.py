@@ -117,8 +117,9 @@ def _index(index: str | None) -> str:
     loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
     failed = "".join(f"\n  not read: {name}: {message}" for name, message in load_failures(path))
     spoken = ", ".join(sorted(loaded.words.languages))
+    copies = f" ({len(loaded.copies)} with near copies)" if loaded.copies else ""
     return (
-        f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents, "
+        f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents{copies}, "
         f"{len(loaded.chunks)} chunks in {spoken}; encoder {loaded.config.encoder.name}{failed}"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.cleaning import Structure, read_structure
@@ -126,12 +126,14 @@ def test_dates_only_where_certain(stated: str | None, iso: str | None) -> None:
     assert iso_date(stated) == iso
 
 
+@settings(deadline=None)
 @given(st.dates(date(1000, 1, 1), date(2999, 12, 31)))
 def test_every_day_in_iso_and_in_words(day: date) -> None:
     for stated in (day.isoformat(), f"{day:%d %B %Y}", f"{day:%B} {day.day}, {day.year}", f"{day:%d.%m.%Y}"):
         assert iso_date(stated) == day.isoformat()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_date_or_none(text: str) -> None:
     found = iso_date(text)
