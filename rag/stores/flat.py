@@ -7,7 +7,8 @@ through bytes instead, whose checksum the index compares before they get here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -17,9 +18,22 @@ from rag.errors import IndexDamaged
 from rag.stores.arrays import as_buffer
 from rag.stores.base import Bools, Floats, Ints, VectorStore
 
-__all__ = ["FlatStore"]
+__all__ = ["FlatStore", "one_thread"]
 
 _FILE = "vectors.faiss"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """FAISS keeps to this thread: one question gains little by more, and waits long where they are busy."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 class FlatStore(VectorStore):
@@ -73,6 +87,12 @@ class FlatStore(VectorStore):
         return cls(index)
 
     def _search(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:
+        if len(queries) == 1:
+            with one_thread():
+                return self._search_here(queries, m, allowed)
+        return self._search_here(queries, m, allowed)
+
+    def _search_here(self, queries: Floats, m: int, allowed: Bools | None) -> tuple[Floats, Ints]:
         import faiss
 
         params = None

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from rag.blobs import Blob, Buffer
 from rag.errors import IndexDamaged
 from rag.stores.arrays import Column, as_buffer, pack_array, unpack_array
-from rag.stores.base import Bools, Floats, Ints, VectorStore
+from rag.stores.base import Bools, Floats, Ints, VectorStore, dot
+from rag.stores.flat import one_thread
 
 __all__ = ["IvfStore"]
 
@@ -174,7 +175,8 @@ class IvfStore(VectorStore):
             rows = _all_rows(len(self), allowed)
             found = [self._exactly(query, m, rows) for query in queries]
         else:
-            found = [self._near(query, m, n, allowed) for query in queries]
+            with one_thread():
+                found = [self._near(query, m, n, allowed) for query in queries]
         return np.stack([scores for scores, _ in found]), np.stack([idx for _, idx in found])
 
     def _near(self, query: Floats, m: int, n: int, allowed: Bools | None) -> tuple[Floats, Ints]:
@@ -183,7 +185,7 @@ class IvfStore(VectorStore):
 
         # The fewer rows may be found, the more lists it takes; looking past a row costs little.
         n_probes = min(len(self._centres), -(-N_PROBES * len(self) // n))
-        likeness = self._centres @ query
+        likeness = dot(self._centres, query)
         probes = np.argpartition(-likeness, n_probes - 1)[:n_probes].astype(np.int64)
         ends = self._ends[probes]
         starts = ends - self._sizes[probes] * (self.dim + _ID)
@@ -215,7 +217,7 @@ class IvfStore(VectorStore):
     def _exactly(self, query: Floats, m: int, rows: Ints) -> tuple[Floats, Ints]:
         """The `m` best of some rows."""
         scores = np.concatenate(
-            [self._vectors.take(rows[at : at + _STEP]) @ query for at in range(0, len(rows), _STEP)]
+            [dot(self._vectors.take(rows[at : at + _STEP]), query) for at in range(0, len(rows), _STEP)]
         )
         best = np.argpartition(-scores, m - 1)[:m] if m < len(rows) else np.arange(len(rows))
         # Of equal scores at the edge the first rows are taken.
