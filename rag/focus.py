@@ -88,20 +88,22 @@ class Focus:
         return next(iter(fitting or near), None)
 
     def _person(self) -> str | None:
+        things = {turn.short for turn in self.turns if turn.short and _asks_for_thing(turn.question)}
         for turn in reversed(self.turns):
             if asks_for_person(turn.question):
                 found = _name_in(turn.short or "") or _new_name(turn)
                 if found:
                     return found
             acting = subject(turn.question)
-            if acting and names(f"x {acting}"):
+            if acting and names(f"x {acting}") and acting not in things:
                 return acting
             found_names = [span.of(turn.question) for span in names(turn.question)]
+            found_names = [name for name in found_names if name not in things]
             placed = _placed(turn.question)
             people = [name for name in found_names if name not in placed] or found_names
             if people:
                 return max(people, key=lambda name: " " in name)
-            if turn.short and _name_in(turn.short):
+            if turn.short and turn.short not in things and _name_in(turn.short):
                 return _name_in(turn.short)
         return None
 
@@ -198,6 +200,14 @@ def _new_name(turn: Turn) -> str | None:
         if new:
             return (titled or full or new)[0]
     return None
+
+
+def _asks_for_thing(question: str) -> bool:
+    """ "Which company ...?", "where ...?": whatever it is, it is no person."""
+    opening = question_parts(question)[0]
+    return bool(re.search(r"\b(?:which|what) \w+|\bwhere$", opening, re.IGNORECASE)) and not asks_for_person(
+        question
+    )
 
 
 def _asks_for_place(question: str) -> bool:

@@ -52,6 +52,12 @@ def test_a_description_stands_for_what_was_said(asked: str, turn: tuple[str, str
     assert meaning(asked, turn) == meant
 
 
+def test_what_was_asked_for_as_a_thing_is_no_person() -> None:
+    turns = (NVIDIA, ("Where is the company based?", "California"))
+    assert meaning("How often has he been to China?", *turns) == "How often has Jensen Huang been to China?"
+    assert meaning("Who founded it?", *turns) == "Who founded Nvidia?"
+
+
 @pytest.mark.parametrize(
     ("asked", "turn"),
     [

@@ -82,7 +82,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         local = re.compile(rf"(http://127\.0\.0\.1:{site.port}/|data:|blob:)")
         page.on("request", lambda r: wrong.append(r.url) if not local.match(r.url) else None)
         page.on("console", lambda m: note(m.text) if complaint(m) else None)

@@ -139,10 +139,11 @@ def test_conversation_expires(start_site: Start) -> None:
 
 def test_session_of_another_browser_shows_nothing(site: Site) -> None:
     """The session's name is the client's own invention; what counts is the cookie."""
-    function = {d["api_name"]: d["id"] for d in site.config["dependencies"]}
+    events = {d["api_name"]: d for d in site.config["dependencies"]}
 
     def run(client: httpx.Client, name: str, visit: str, *data: object) -> str:
-        body = {"data": list(data), "fn_index": function[name], "session_hash": visit}
+        sent = [*data, *[None] * (len(events[name]["inputs"]) - len(data))]
+        body = {"data": sent, "fn_index": events[name]["id"], "session_hash": visit}
         client.post("/gradio_api/queue/join", json=body).raise_for_status()
         with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": visit}) as stream:
             return "".join(stream.iter_lines())

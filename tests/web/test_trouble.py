@@ -69,7 +69,7 @@ def test_open_page_lives_through_a_restart(start_site: Start, visit: Visit, tmp_
     site.start()
     # The page finds its way back by itself, with what was said.
     page.wait_for_function(
-        "!document.querySelector('.toast-body') && document.querySelector('#chat .ans.found')", timeout=30_000
+        "!document.querySelector('.toast-body') && document.querySelector('#chat .ans.found')", timeout=60_000
     )
     assert quote_of(page.locator("#chat .ans").first) == quote
     answer = ask(page, ANSWERED)

@@ -46,7 +46,7 @@ element.addEventListener('keydown', (event) => {
 }, true);
 function translateFinding() {
   const name = (node, label) => { node.setAttribute('aria-label', label); node.title = label; };
-  wanted.placeholder = words.find; name(wanted, words.find);
+  wanted.placeholder = words.find_short; name(wanted, words.find);
   at.placeholder = words.go_short; name(at, words.go);
   name($('.sv-find-prev'), words.find_previous); name($('.sv-find-next'), words.find_next);
 }

@@ -167,7 +167,11 @@ element.addEventListener('keydown', (event) => {
   else if (event.key === 'n') step(1);
   else if (event.key === 'p') step(-1);
 });
-function back() { const b = current(); if (b) { b.scrollIntoView({ block: 'nearest' }); b.focus(); } else document.querySelector('#question textarea').focus(); }
+function back() {
+  // On a phone the chat lies above the source.
+  if (narrow()) window.scrollTo(0, 0);
+  const b = current(); if (b) { b.scrollIntoView({ block: 'nearest' }); b.focus(); } else document.querySelector('#question textarea').focus();
+}
 $('.sv-prev').onclick = () => step(-1);
 $('.sv-next').onclick = () => step(1);
 $('.sv-back').onclick = back;
@@ -221,6 +225,7 @@ function look() {
   if (key === lastSeen) return;
   lastSeen = key;
   if (!last) return;
+  if (narrow()) window.scrollTo(0, 0);
   const pane = last.closest('.bubble-wrap');
   pane.scrollTop += last.getBoundingClientRect().top - pane.getBoundingClientRect().top - 8;
   const answers = document.querySelectorAll('#chat .ans'), answer = answers[answers.length - 1];
