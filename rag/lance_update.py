@@ -171,6 +171,7 @@ class _Draft:
                 self.tables[name] = self.database.connection().create_table(
                     name, schema=schema, mode="overwrite"
                 )
+            self.versions = {name: int(table.version) for name, table in self.tables.items()}
             return
         about = self.old.state.about
         self.n_documents, self.n_chunks = int(about["n_documents"]), int(about["n_chunks"])
@@ -181,6 +182,20 @@ class _Draft:
             if table.version != version:  # what a writer that was stopped has left
                 table.checkout(version)
                 table.restore()
+        self.versions = {name: int(table.version) for name, table in self.tables.items()}
+
+    def _did(self, name: str, result: Any) -> None:
+        """Note the version that a change made; one that is not the next was made after somebody else's.
+
+        Raises:
+            IndexBusy: another process writes the same tables, which no lock could keep out.
+        """
+        if int(result.version) > self.versions[name] + 1:
+            raise IndexBusy(
+                f"another process is writing the index {self.database.uri!r}; what this one wrote is not used: "
+                "let one of them run at a time"
+            )
+        self.versions[name] = int(result.version)
 
     def remove(self, doc_ids: Sequence[str]) -> None:
         """Take documents out, and their words out of the counts."""
@@ -192,8 +207,8 @@ class _Draft:
             self.n_tokens -= sum(told["n_terms"].to_pylist())
             self.n_chunks -= told.num_rows
             self.n_documents -= len(names)
-            self.tables["chunks"].delete(condition)
-            self.tables["documents"].delete(condition)
+            self._did("chunks", self.tables["chunks"].delete(condition))
+            self._did("documents", self.tables["documents"].delete(condition))
 
     def add(self, parts: Sequence[Part], vectors: Floats) -> None:
         """Take documents in: float32 vectors, (n_chunks, dim), in the order of their chunks."""
@@ -204,7 +219,8 @@ class _Draft:
         for some in _steps(list(zip(parts, languages, strict=True)), _STEP // 8):
             n = sum(len(part.texts) for part, _ in some)
             self._add_chunks(some, vectors[first : first + n], maker)
-            self.tables["documents"].add(_document_rows([part for part, _ in some]))
+            added = self.tables["documents"].add(_document_rows([part for part, _ in some]))
+            self._did("documents", added)
             first += n
         self.n_documents += len(parts)
         self.n_chunks += first
@@ -233,7 +249,8 @@ class _Draft:
             "n_terms": [len(held) for held in terms],
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), self.dim),
         }
-        self.tables["chunks"].add(pa.table(columns, schema=_schemas(self.dim)["chunks"]))
+        added = self.tables["chunks"].add(pa.table(columns, schema=_schemas(self.dim)["chunks"]))
+        self._did("chunks", added)
 
     def commit(
         self,
@@ -292,11 +309,12 @@ class _Draft:
                 {"term": list(counted), "n": list(counted.values())}, schema=_schemas(self.dim)["terms"]
             )
             if not known:
-                table.add(rows)
+                self._did("terms", table.add(rows))
                 continue
-            table.merge_insert("term").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+            asked = table.merge_insert("term").when_matched_update_all().when_not_matched_insert_all()
+            self._did("terms", asked.execute(rows))
         if self.old is not None and changed:
-            table.delete("n <= 0")
+            self._did("terms", table.delete("n <= 0"))
 
     def _copies(self) -> list[list[str]]:
         told = self.tables["documents"].search().select(["doc_id", "sketch"]).to_arrow()
@@ -431,8 +449,9 @@ def _told(database: Database) -> Iterator[None]:
 def _writing(database: Database) -> Iterator[None]:
     """Be the only process that writes.
 
-    In a folder a lock is held, which a killed process loses at once. On an object store there is none: two
-    writers don't know of each other until the second names its state, which fails with `IndexBusy`.
+    In a folder a lock is held, which a killed process loses at once. On an object store there is none: that
+    two write at once is noticed when their changes meet, and one or both end with `IndexBusy`; while tables
+    are put in order it is not. There, one writer at a time is for whoever starts them to see to.
     """
     folder = database.folder
     if folder is None:

@@ -254,3 +254,27 @@ def _all_vectors(index: LanceIndex) -> tuple[list[int], np.ndarray]:
     told = index.tables["chunks"].search().with_row_id(True).select(["doc_id"]).to_arrow()
     places = told["_rowid"].to_pylist()
     return places, index.vectors.vectors(np.array(places))
+
+
+@needs_lance
+def test_a_writer_that_no_lock_keeps_out_is_noticed(
+    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, uri)
+    (folder / "bridge.txt").write_text("The bridge fell into the river in the flood of 1953.\n")
+    added = rag.lance_update._Draft.add
+
+    def meanwhile(self: object, *rest: object) -> None:
+        other = Database(uri).connection().open_table("chunks")
+        other.delete("doc_id = 'harbour.txt'")
+        added(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rag.lance_update._Draft, "add", meanwhile)
+    with pytest.raises(IndexBusy, match="one of them run at a time"):
+        write(folder, uri)
+    monkeypatch.undo()
+    assert LanceIndex.load(uri).documents["bridge.txt"].text.startswith("The bridge over")
+    write(folder, uri)
+    index = LanceIndex.load(uri)
+    assert index.documents["bridge.txt"].text.startswith("The bridge fell")
+    assert index.tables["chunks"].count_rows() == len(index.chunks) == 3
