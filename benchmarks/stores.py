@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("paths", nargs="*", default=["seeds"], metavar="PATH")
     parser.add_argument("--questions", default=str(own_seed_questions()))
     parser.add_argument("--split", default="dev", help="of the questions; empty for all")
+    parser.add_argument("--limit", type=int, default=None, help="questions at most (default: all)")
     parser.add_argument(
         "--into", type=Path, default=None, help="folder for both indexes (default: a temporary one)"
     )
