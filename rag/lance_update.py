@@ -7,13 +7,10 @@ One process writes at a time; others are told so at once.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +23,7 @@ from rag.assembly import Part, Progress, encode_parts
 from rag.config import Config
 from rag.corpus import find_files
 from rag.encoder import Encoder
-from rag.errors import IndexBusy, IndexMismatch, IndexUnavailable, IndexWriteError
+from rag.errors import IndexBusy, IndexMismatch
 from rag.index import Index, IndexReport, read_files
 from rag.lance_index import LanceIndex
 from rag.seen import Seen
@@ -35,11 +32,10 @@ from rag.snapshot import code_digest
 from rag.stores import FLAT_BELOW
 from rag.stores.base import Floats
 from rag.stores.lance import FORMAT, TABLES, Database, State, in_list
+from rag.stores.lance_writing import in_our_words, schemas, writing
 from rag.stores.tokens import TermMaker, language_of
 
 __all__ = ["update_lance"]
-
-_LOCK = "insources.lock"
 
 # Rows written at a time, and names in one condition.
 _STEP = 4096
@@ -92,7 +88,7 @@ def update_lance(
     folder = database.folder
     found = find_files(given, exclude=folder)
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
-    with _writing(database):
+    with writing(database):
         before = database.find_state()
         old = _open_old(database, before, config, encoder, report)
         held = cast("Index | None", old)  # what a reading of files asks is the same of both
@@ -105,16 +101,13 @@ def update_lance(
             )
             report.n_encoded = sum(row < 0 for part in fresh for row in part.rows)
             leaving = _leaving(fresh, old, report)
-            try:
-                with _told(database):
-                    draft = _Draft(database, old, encoder.dim)
-                    draft.remove(leaving)
-                    if vectors is not None:
-                        draft.add(fresh, vectors)
-                    state = draft.commit(before, config, encoder, given, report)
-                report.written = True
-            finally:
-                del vectors
+            with in_our_words(database):
+                draft = _Draft(database, old, encoder.dim)
+                draft.remove(leaving)
+                if vectors is not None:
+                    draft.add(fresh, vectors)
+                state = draft.commit(before, config, encoder, given, report)
+            report.written = True
         report.n_documents, report.n_chunks = int(state.about["n_documents"]), int(state.about["n_chunks"])
     report.seconds = time.perf_counter() - started
     return report
@@ -167,7 +160,7 @@ class _Draft:
     def __post_init__(self) -> None:
         if self.old is None:
             self.stop_words: dict[str, frozenset[str]] = {}
-            for name, schema in _schemas(self.dim).items():
+            for name, schema in schemas(self.dim).items():
                 self.tables[name] = self.database.connection().create_table(
                     name, schema=schema, mode="overwrite"
                 )
@@ -249,7 +242,7 @@ class _Draft:
             "n_terms": [len(held) for held in terms],
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), self.dim),
         }
-        added = self.tables["chunks"].add(pa.table(columns, schema=_schemas(self.dim)["chunks"]))
+        added = self.tables["chunks"].add(pa.table(columns, schema=schemas(self.dim)["chunks"]))
         self._did("chunks", added)
 
     def commit(
@@ -306,7 +299,7 @@ class _Draft:
                 known = dict(zip(told["term"].to_pylist(), told["n"].to_pylist(), strict=True))
             counted = {term: known.get(term, 0) + self.counts[term] for term in terms}
             rows = pa.table(
-                {"term": list(counted), "n": list(counted.values())}, schema=_schemas(self.dim)["terms"]
+                {"term": list(counted), "n": list(counted.values())}, schema=schemas(self.dim)["terms"]
             )
             if not known:
                 self._did("terms", table.add(rows))
@@ -384,34 +377,6 @@ def _past(before: State | None) -> list[dict[str, Any]]:
     return [{"tables": dict(before.tables), "replaced_at": now}, *past]
 
 
-def _schemas(dim: int) -> Mapping[str, Any]:
-    import pyarrow as pa
-
-    return {
-        "documents": pa.schema(
-            [
-                ("doc_id", pa.string()),
-                ("sha256", pa.string()),
-                ("n_chunks", pa.int32()),
-                ("facts", pa.binary()),
-                ("sketch", pa.binary()),
-                ("record", pa.large_binary()),
-            ]
-        ),
-        "chunks": pa.schema(
-            [
-                ("doc_id", pa.string()),
-                ("place", pa.int32()),
-                ("record", pa.binary()),
-                ("terms", pa.string()),
-                ("n_terms", pa.int32()),
-                ("vector", pa.list_(pa.float32(), dim)),
-            ]
-        ),
-        "terms": pa.schema([("term", pa.string()), ("n", pa.int64())]),
-    }
-
-
 def _document_rows(parts: Sequence[Part]) -> Any:
     import pyarrow as pa
 
@@ -423,58 +388,9 @@ def _document_rows(parts: Sequence[Part]) -> Any:
         "sketch": [part.sketch.astype("<u4").tobytes() for part in parts],
         "record": [part.document for part in parts],
     }
-    return pa.table(columns, schema=_schemas(1)["documents"])
+    return pa.table(columns, schema=schemas(1)["documents"])
 
 
 def _steps(items: Sequence[Any], size: int) -> Iterator[Any]:
     for begin in range(0, len(items), size):
         yield items[begin : begin + size]
-
-
-@contextmanager
-def _told(database: Database) -> Iterator[None]:
-    """LanceDB's errors while writing, in our words."""
-    try:
-        yield
-    except (RuntimeError, OSError, ValueError) as error:
-        if any(word in str(error) for word in ("No space left", "Permission denied", "Read-only")):
-            raise IndexWriteError(
-                f"index {database.uri!r} can't be written ({str(error).splitlines()[0][:200]}); the last state "
-                "is untouched: free some space or mend the permissions, and index again"
-            ) from error
-        raise database.told("writing", error) from error
-
-
-@contextmanager
-def _writing(database: Database) -> Iterator[None]:
-    """Be the only process that writes.
-
-    In a folder a lock is held, which a killed process loses at once. On an object store there is none: that
-    two write at once is noticed when their changes meet, and one or both end with `IndexBusy`; while tables
-    are put in order it is not. There, one writer at a time is for whoever starts them to see to.
-    """
-    folder = database.folder
-    if folder is None:
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise IndexWriteError(
-            f"index {database.uri!r} can't be written: {error.strerror}; choose another with --index {database.uri}"
-        ) from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK):
-                raise IndexUnavailable(
-                    f"index {database.uri!r} can't be locked: {error.strerror}; a shared folder must support flock"
-                ) from error
-            raise IndexBusy(
-                f"another process is writing the index {database.uri!r}; wait until it is done and try again"
-            ) from error
-        yield
-    finally:
-        os.close(lock)
