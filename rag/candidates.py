@@ -46,10 +46,10 @@ class RankWeights:
             such quotes less than they deserve.
     """
 
-    retrieval: float = 20.0
-    similarity: float = 12.0
-    name_only: float = -4.0
-    alike: float = 8.0
+    retrieval: float = 30.0
+    similarity: float = 18.0
+    name_only: float = -6.0
+    alike: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)
