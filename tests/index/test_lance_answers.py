@@ -1,0 +1,38 @@
+"""The real pipeline over LanceDB: the answers of the index in a folder. All questions: benchmarks/stores.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from keepers import needs_lance
+
+from rag import Pipeline, ask
+from rag.cli import main
+from rag.evaluation.datasets import load_dataset, own_seed_questions
+from rag.evaluation.question_sets import QuestionSet
+
+pytestmark = needs_lance
+
+
+def test_commands_and_answers_are_those_of_a_folder(
+    pipeline: Pipeline, seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"lance://{tmp_path / 'corpus'}"
+    assert main(["index", str(seeds), "--index", uri]) == 0
+    assert main(["doctor", "--index", uri]) == 0
+    assert f"index: {uri} state 1: 5 documents" in capsys.readouterr().out
+    questions = load_dataset(own_seed_questions())
+    assert isinstance(questions, QuestionSet)
+    dev = [one.text for one in questions.questions if one.split == "dev"]
+    for question in dev[:: len(dev) // 12]:
+        wanted, got = pipeline.ask(question), ask(question, index=uri)
+        assert (got.found, got.text, got.short) == (wanted.found, wanted.text, wanted.short)
+        assert got.confidence == pytest.approx(wanted.confidence, abs=1e-5)
+        assert [c.quote for c in got.citations] == [c.quote for c in wanted.citations]
+    found = next(question for question in dev if pipeline.ask(question).found)
+    assert main(["ask", found, "--json", "--index", uri, "--documents", "00*"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == pipeline.ask(found).text
+    assert main(["calibrate", str(own_seed_questions()), "--index", uri]) == 2
+    assert "a calibration is kept in the folder of an index" in capsys.readouterr().err
