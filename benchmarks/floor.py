@@ -7,6 +7,9 @@
 3. The floor of a passage is the longer of arithmetic and reading; the share is floor by measured time. The
    same weights on torch in fp32, against an fp32 floor, stand beside.
 
+Seconds are those of the processor, over all cores, so that other programs' hardly count. Where they do take
+turns with this one, threads that wait for each other spin: `taskset -c 0` then keeps to one core.
+
     python -m benchmarks.floor [--weights FOLDER] [--n 64] [--rounds 3] [--images DIR] [--readme FILE]
 
 Needs the train extra (onnx), and matplotlib for the picture.
@@ -150,19 +153,19 @@ def _rate(work: Callable[[], Any], seconds: float, threads: int) -> float:
                 n += 1
             return n
 
-        started = time.perf_counter()
+        started = time.process_time()
         done = sum(_pool.map(lambda _: repeat(), range(threads)))
-        best = max(best, done / (time.perf_counter() - started))
+        best = max(best, n_threads() * done / (time.process_time() - started))
     return best
 
 
 def _least(work: Callable[[], Any], times: int) -> float:
-    """Least seconds of several."""
+    """Least of several: seconds of processor, shared out over the cores."""
     taken = []
     for _ in range(times):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        taken.append(time.perf_counter() - started)
+        taken.append((time.process_time() - started) / n_threads())
     return min(taken)
 
 
