@@ -327,7 +327,7 @@ def draw(found: Sequence[Work], rates: Machine, folder: Path) -> None:
     axes.set_yticks(places, [work.name for work in found])
     axes.invert_yaxis()
     axes.set(xlabel="milliseconds a passage", title="Distance to the floor")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right", fontsize="small")
     figure.savefig(folder / "floor.png", dpi=120)
     plt.close(figure)
 
