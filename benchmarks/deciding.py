@@ -10,7 +10,7 @@ on the report questions:
 
 Then, with both, how many chunks are read, and (given the trained weights) float32 against int8.
 
-    python -m benchmarks.deciding --out DIR [--weights TRAINED] [--images docs/images]
+    python -m benchmarks.deciding --out DIR [--report FILE] [--weights TRAINED] [--images docs/images]
 """
 
 from __future__ import annotations
@@ -224,6 +224,9 @@ def float_reader(weights: Path, folder: Path) -> Path:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Asks everything, prints the tables, returns the figures."""
     questions = load_questions(own_seed_questions()).questions
+    if args.report:
+        dev = [question for question in questions if question.split == "dev"]
+        questions = (*dev, *load_questions(args.report).only("report").questions)
     if args.limit:
         questions = questions[:: max(1, len(questions) // args.limit)]
     texts = seed_texts()
@@ -281,6 +284,7 @@ def main(argv: Sequence[str] | None = None, note: Callable[[str], object] = sys.
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--out", type=Path, help="folder for deciding.json")
+    parser.add_argument("--report", type=Path, help="judge on this file's report questions instead")
     parser.add_argument("--weights", type=Path, help="folder of the trained reader, for float32 against int8")
     parser.add_argument("--images", type=Path, help="folder for the pictures")
     parser.add_argument("--limit", type=int, help="about so many questions only, to try the command")
