@@ -12,9 +12,11 @@ run() {
     "$@" --out "$out/$name" >"$out/$name.txt"
 }
 run seeds python -m rag eval --split all
+run seeds-fresh python -m rag eval rag/evaluation/questions/seeds_fresh.jsonl
 run squad-reader python -m rag eval "$squad" --setting reader
 run squad-open python -m rag eval "$squad" --setting open --limit 2000
 run nfcorpus python -m rag eval "$nfcorpus"
 run news python -m benchmarks.news "$docs" "$questions"
 run seeds-ablations python -m rag eval --split report --ablations
 run deciding python -m benchmarks.deciding --images docs/images
+run deciding-fresh python -m benchmarks.deciding --report rag/evaluation/questions/seeds_fresh.jsonl

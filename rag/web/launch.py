@@ -212,6 +212,8 @@ def _launch_settings(options: ServeOptions, temporary: Path, check: Any, limits:
         "server_name": options.host,
         "server_port": options.port,
         "prevent_thread_lock": True,
+        # Only whether Gradio asks its own page for its head first, and dies where a busy machine takes 3 s.
+        "_frontend": False,
         "share": False,
         "inbrowser": False,
         "show_error": False,
