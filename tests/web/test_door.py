@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -224,7 +225,9 @@ def test_crowd_is_answered_or_told_to_wait(start_site: Callable[..., Site]) -> N
         async with httpx.AsyncClient(base_url=busy.url, timeout=60, limits=limits) as client:
             return await asyncio.gather(*(one(client, f"Who is Ryan Hass number {i}?") for i in range(60)))
 
-    statuses = asyncio.run(crowd())
+    # A thread of its own: where a browser is open, this one has a running loop.
+    with ThreadPoolExecutor(1) as thread:
+        statuses = thread.submit(lambda: asyncio.run(crowd())).result()
     assert set(statuses) <= {200, 503}
     assert statuses.count(200) >= 30
 
