@@ -20,6 +20,7 @@ import numpy as np
 from rag.calibrating import Example, fit, save
 from rag.candidates import Candidate, RankWeights
 from rag.encoder import load_encoder
+from rag.errors import DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.confidence_metrics import auroc, calibration_error
 from rag.evaluation.datasets import own_seed_questions
@@ -62,6 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     if args.also:
         also = load_squad(args.also)
+        if also.name in asked:
+            raise DatasetError(
+                f"{args.also} has the name of another set, {also.name!r}; rename one of the files"
+            )
         asked[also.name] = _ask(set_pipeline(also, "open", encoder), also)
     if args.weights:
         _compare_weights(asked)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from rag.errors import ConfigError, OptionalDependencyError
 from rag.training.balance import betrayed, repeated
 from rag.training.card import model_card
-from rag.training.data import LEAVE_OUT, Corpus, drop_near_copies, load_squad
+from rag.training.data import LEAVE_OUT, Corpus, Question, drop_near_copies, load_squad
 from rag.training.distill import Teacher
 from rag.training.export import WEIGHT_ONLY, export, onnx_forward, to_onnx
 from rag.training.loop import Settings, forward_of, train
@@ -45,14 +45,12 @@ def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
         corpus, n = drop_near_copies(corpus, tune.paragraphs)
         _say(f"left out {n} paragraphs that are near copies of tuning ones")
     negatives = mine_negatives(corpus, n=args.negatives, seed=args.seed)
-    corpus.questions.extend(negatives)
     # Each time is cut and varied anew, so that a few thousand questions weigh what their likeness to
     # real use deserves.
-    written = [q for q in corpus.questions if corpus.paragraphs[q.paragraph_idx].source == "written"]
-    asked = [q for q in corpus.questions if corpus.paragraphs[q.paragraph_idx].source != "written"]
-    easy = [q for q in written if q.elsewhere]
-    own = [q for q in written if not q.elsewhere]
-    corpus.questions = asked + easy + (repeated(own, args.written_times, seed=args.seed) if own else [])
+    given: dict[bool, list[Question]] = {False: [], True: []}
+    for question in corpus.questions:
+        given[corpus.paragraphs[question.paragraph_idx].source == "written"].append(question)
+    corpus.questions = [*given[False], *negatives, *repeated(given[True], args.written_times, seed=args.seed)]
     n_has = sum(q.answerable for q in corpus.questions)
     _say(
         f"{len(corpus.questions):,} questions ({n_has:,} answerable, {len(negatives):,} easy negatives) "
