@@ -5,7 +5,7 @@
 The vectors come from an encoder that costs next to nothing (it adds up a fixed random vector a word), so
 that what is measured is everything but the encoding: finding, reading, cutting, sketching, writing. With the
 bundled encoder the first run would be some minutes longer, the others would not. On an idle machine it all
-takes about twenty seconds. Files of this benchmark are
+takes about twelve seconds. Files of this benchmark are
 made with times in the past, as files of a real folder mostly are; see `rag/seen.py` for what is read twice.
 """
 

@@ -6,7 +6,6 @@ exported by `rag.training.encoder_export`; its files are checked by sha256 befor
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from rag.config import BUNDLED_ENCODER, EncoderConfig
 from rag.encoder import Vectors
 from rag.errors import ModelError
-from rag.inference import check_sha256, n_threads, open_session, side_by_side
+from rag.inference import check_sha256, n_threads, open_session, read_card, side_by_side
 
 __all__ = ["ENCODER_FOLDER", "ENCODER_FORMAT", "MAX_TOKENS", "OnnxEncoder"]
 
@@ -66,7 +65,9 @@ class OnnxEncoder:
     def card(self) -> dict[str, Any]:
         """What encoder.json says: files, recipe, measured quality."""
         if not self._card:
-            self._card = _read_card(self._folder / "encoder.json")
+            self._card = read_card(
+                self._folder / "encoder.json", version=ENCODER_FORMAT, numbers=("dim", "max_tokens")
+            )
         return self._card
 
     def check_files(self) -> None:
@@ -141,26 +142,6 @@ class OnnxEncoder:
                 path = self._folder / "encoder.onnx"
                 self._session = self._session or open_session(path, self._sha256(path.name))
         return self._session
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = card["format"]
-        needed = [card["files"][name]["sha256"] for name in ("encoder.onnx", "tokenizer.json")]
-        needed += [int(card["dim"]), int(card["max_tokens"])]
-    except OSError as error:
-        raise ModelError(
-            f"no encoder at {path.parent.name}/: {path.name} can't be read ({error.strerror}); "
-            "reinstall insources"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the encoder's {path.name} is damaged ({error}); reinstall insources") from error
-    if version != ENCODER_FORMAT:
-        raise ModelError(
-            f"the encoder's format is {version!r}, expected {ENCODER_FORMAT}; reinstall insources"
-        )
-    return card
 
 
 def _cut(ids: list[int], longest: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ whatever else is asked of it at the same time, and in whichever order.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from rag.errors import ModelError
 
-__all__ = ["check_sha256", "n_threads", "open_session", "side_by_side"]
+__all__ = ["check_sha256", "n_threads", "open_session", "read_card", "side_by_side"]
 
 MAX_THREADS = 8
 
@@ -44,6 +45,47 @@ def check_sha256(path: Path, expected: str) -> None:
             f"model file {path.name} has sha256 {found}, expected {expected}: it is damaged or was "
             "replaced; reinstall the package that carries it"
         )
+
+
+def read_card(
+    path: Path,
+    *,
+    version: int,
+    numbers: Sequence[str] = (),
+    absent: str = "reinstall insources",
+    again: str = "reinstall insources",
+) -> dict[str, Any]:
+    """What a model's card says: `encoder.json` of `encoder.onnx`, `reader.json` of `reader.onnx`.
+
+    Args:
+        path: of the card, beside the model's files.
+        version: the card's format as this package reads it.
+        numbers: further fields that must hold whole numbers.
+        absent: what to do where there is no card.
+        again: what to do where it is of another format or names too few files.
+
+    Raises:
+        ModelError: missing, damaged, of another format, or without the checksum of a file.
+    """
+    what = path.stem
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found, files = card["format"], card["files"]
+        if found != version:
+            raise ModelError(f"the {what}'s format is {found!r}, expected {version}; {again}")
+        for name in (f"{what}.onnx", "tokenizer.json"):
+            if name not in files:
+                raise ModelError(f"the {what}'s {path.name} is damaged (it names no {name}); {again}")
+            str(files[name]["sha256"])
+        for name in numbers:
+            int(card[name])
+    except OSError as error:
+        raise ModelError(
+            f"no {what} at {path.parent.name}/: {path.name} can't be read ({error.strerror}); {absent}"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"the {what}'s {path.name} is damaged ({error}); reinstall insources") from error
+    return card
 
 
 def open_session(path: Path, sha256: str) -> Any:

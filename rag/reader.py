@@ -8,7 +8,6 @@ over one passage, so spans of different passages compare (Clark & Gardner 2018, 
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.config import ReadConfig
-from rag.errors import ModelError
-from rag.inference import check_sha256, open_session, side_by_side
+from rag.inference import check_sha256, open_session, read_card, side_by_side
 
 __all__ = ["BUNDLED_READER", "Reader", "Reading"]
 
@@ -81,7 +79,12 @@ class Reader:
     def __init__(self, config: ReadConfig | None = None) -> None:
         self._config = config or ReadConfig()
         self._folder = Path(self._config.model) if self._config.model else BUNDLED_READER
-        self.card = self._check()
+        self.card = read_card(
+            self._folder / "reader.json",
+            version=FORMAT,
+            absent="reinstall insources or train one with: python -m rag.training",
+            again="export it again",
+        )
         self._lock = threading.Lock()
         self._session: Any = None
         self._tokenizer: Any = None
@@ -164,26 +167,6 @@ class Reader:
                 first, last = divmod(int(place), len(tokens))
                 begin, stop = encoding.offsets[tokens[first]][0], encoding.offsets[tokens[last]][1]
                 yield begin, stop, float(flat[place]), null
-
-    def _check(self) -> dict[str, Any]:
-        path = self._folder / "reader.json"
-        try:
-            card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            files = card["files"]
-            version = card["format"]
-        except OSError as error:
-            raise ModelError(
-                f"no reader at {self._folder.name}/: {path.name} can't be read ({error.strerror}); "
-                "reinstall insources or train one with: python -m rag.training"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"the reader's {path.name} is damaged ({error}); reinstall insources") from error
-        if version != FORMAT:
-            raise ModelError(f"the reader's format is {version!r}, expected {FORMAT}; export it again")
-        for name in ("reader.onnx", "tokenizer.json"):
-            if name not in files:
-                raise ModelError(f"the reader's {path.name} names no {name}; export it again")
-        return card
 
     def _load(self) -> None:
         """Tokenizer and model, checked, once."""
