@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rag.citation import quote_span, same_words
 from rag.cleaning import MappedText, search_copy
 from rag.datatypes import Chunk, Document, Span
+from rag.imprint import field_at
 from rag.reader import Reading
 from rag.retriever import Hit
 
@@ -131,8 +132,7 @@ def find_candidates(
         if candidate is None:
             continue
         place = (candidate.document.doc_id, candidate.span)
-        if place not in best or candidate.score > best[place].score:
-            best[place] = candidate
+        best[place] = _better(candidate, best.get(place))
     found = list(best.values())
     if alike is not None and weights.alike:
         found = _with_alike(found, alike, weights.alike)
@@ -143,12 +143,24 @@ def find_candidates(
     return [replace(candidate, n_support=_support(candidate, said)) for candidate in ranked]
 
 
+def _better(one: Candidate, other: Candidate | None) -> Candidate:
+    """Of two readings of the same place the better one, known as part of an imprint if either is."""
+    if other is None:
+        return one
+    best = one if one.score > other.score else other
+    hit = one.hit if one.hit.imprint else other.hit
+    return replace(best, hit=hit) if hit.imprint else best
+
+
 def _place(
     documents: Mapping[str, Document], hit: Hit, reading: Reading, max_quote_words: int, weights: RankWeights
 ) -> Candidate | None:
     document = documents[hit.chunk.doc_id]
-    span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
-    if len(span) == 0:
+    if hit.imprint:
+        span = field_at(hit, document, reading.start, reading.end)
+    else:
+        span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
+    if span is None or len(span) == 0:
         return None
     score = reading.score + weights.retrieval * hit.score
     return _candidate(document, span, hit, reading, score, max_quote_words, weights)
@@ -178,7 +190,7 @@ def _candidate(
     max_quote_words: int,
     weights: RankWeights,
 ) -> Candidate:
-    if _kind_at(document, span) in _NAMES_ONLY:
+    if not hit.imprint and _kind_at(document, span) in _NAMES_ONLY:
         score += weights.name_only
     quote = quote_span(document, span, max_quote_words)
     return Candidate(document, span, quote, span.of(document.text), hit, reading, score)
@@ -198,13 +210,20 @@ def _with_alike(found: list[Candidate], alike: Likeness, weight: float) -> list[
     ]
 
 
+def _compared_as(candidate: Candidate) -> str:
+    """What of a candidate is compared with the question; a bare name or date says nothing of its document."""
+    if candidate.hit.imprint:
+        return candidate.hit.chunk.text
+    return search_copy(candidate.document.text, candidate.quote).text
+
+
 def _compared(ranked: list[Candidate], similarity: Similarity, weight: float) -> list[Candidate]:
     """The first quotes with their likeness to the question added, then the others as they were."""
     quotes: dict[tuple[str, Span], str] = {}
     for candidate in ranked:
         if len(quotes) == _N_COMPARED:
             break
-        quotes.setdefault(candidate.place, search_copy(candidate.document.text, candidate.quote).text)
+        quotes.setdefault(candidate.place, _compared_as(candidate))
     if not quotes:
         return ranked
     cosines = dict(zip(quotes, map(float, similarity(list(quotes.values()))), strict=True))

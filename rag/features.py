@@ -10,6 +10,7 @@ from rag.candidates import Candidate
 from rag.citation import same_words
 from rag.cleaning.language import question_language
 from rag.cognates import has_alike
+from rag.imprint import topic_missing
 from rag.retriever import Hit
 from rag.stores.tokens import words as folded_words
 from rag.stores.words import WordStore
@@ -120,7 +121,12 @@ def _next_score(candidates: Sequence[Candidate]) -> float:
 
 
 def _names_missing(question: str, best: Candidate) -> int:
-    """How many of the question's names the document lacks; by likeness where languages or cases inflect them."""
+    """How many of the question's names the document lacks; by likeness where languages or cases inflect them.
+
+    Of a question about the document itself every word that says which one is meant counts.
+    """
+    if best.hit.imprint:
+        return topic_missing(question, best.document)
     around = _around(best)
     missing = _missing([name for name in _NAME.findall(question) if name[0].isupper()], around)
     if not missing or (best.hit.alike is None and question_language(question) in (None, "en")):

@@ -30,6 +30,7 @@ from rag.datatypes import NOT_IN_SOURCES, Answer, Citation, Document
 from rag.encoder import Encoder, load_encoder
 from rag.features import describe
 from rag.filters import Day, Filter, Where
+from rag.imprint import with_imprint
 from rag.index import Index
 from rag.inference import side_by_side
 from rag.opening import open_index
@@ -250,6 +251,7 @@ class Pipeline:
         timings: dict[str, float] = {}
         with _timed(timings, "retrieve"):
             hits = self.retriever.retrieve(cleaned, documents=documents)
+            hits = with_imprint(cleaned, hits, self.index.documents)
         return self._read_and_decide(cleaned, hits, timings, self.index.documents, self.calibration)
 
     def consider_texts(self, question: str, texts: Mapping[str, str]) -> Considered:

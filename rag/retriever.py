@@ -61,6 +61,8 @@ class Hit:
         alike: share of the question's words that it holds in another language's spelling, 0 to 1; None where
             it is in the question's language.
         copies: doc_ids of other documents that say the same, and whose chunks are no hits for that reason.
+        imprint: where the chunk is no part of the text but what its document says of itself, what of that was
+            asked for (`rag.imprint`); else empty.
     """
 
     chunk_idx: int
@@ -70,6 +72,7 @@ class Hit:
     score: float
     alike: float | None = None
     copies: tuple[str, ...] = ()
+    imprint: frozenset[str] = frozenset()
 
 
 class Retriever:
