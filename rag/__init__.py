@@ -17,6 +17,7 @@ from rag._version import __version__
 from rag.datatypes import Answer, Citation
 from rag.errors import (
     CitationError,
+    ClusterUnavailable,
     ConfigError,
     DatasetError,
     FileError,
@@ -42,6 +43,7 @@ __all__ = [
     "Answer",
     "Citation",
     "CitationError",
+    "ClusterUnavailable",
     "Config",
     "ConfigError",
     "DatasetError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,7 +91,7 @@ def read_part(
     sha256: str,
     config: Config,
     encoder: Encoder,
-    known: dict[str, int] | None = None,
+    known: Mapping[str, int] | None = None,
 ) -> Part:
     """Clean, split and chunk one document.
 

@@ -12,6 +12,7 @@ The whole tree::
     ├── IndexBusy                another process is writing the same index
     ├── IndexUnavailable         the store that holds the index is down, or too slow to answer
     ├── IndexWriteError          the index could not be written (disk full, no permission)
+    ├── ClusterUnavailable       the cluster that is to do the work is down, or does not answer
     ├── ModelError               a model is missing, altered or of the wrong shape
     ├── CitationError            a quote differs from its source: never shown, always raised
     ├── ConfigError              a setting that can't be used
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 __all__ = [
     "CitationError",
+    "ClusterUnavailable",
     "ConfigError",
     "DatasetError",
     "FileError",
@@ -80,6 +82,10 @@ class IndexUnavailable(RagError):
 
 class IndexWriteError(RagError):
     """The index could not be written; the last good one is untouched."""
+
+
+class ClusterUnavailable(RagError):
+    """The cluster that is to do the work is down, unreachable or can't do it; finished work is kept."""
 
 
 class ModelError(RagError):

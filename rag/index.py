@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from rag.assembly import Part, Progress, encode_parts, read_part
+from rag.assembly import Part, Progress, encode_parts
 from rag.checkpoint import Checkpoint
 from rag.config import Config
-from rag.corpus import SourceFile, find_files, parse_file, read_bytes
+from rag.corpus import SourceFile, find_files, read_bytes
 from rag.encoder import Encoder
 from rag.errors import FileError, IndexMismatch, IndexMissing, SourceError
 from rag.failures import save_failures
-from rag.formats import Parsed, ParseOptions
 from rag.generations import writing
+from rag.ingest import ShardTexts, read_shard, told
 from rag.moving import Origins, moved_part
 from rag.seen import Seen, stamp_of
 from rag.segments import Segment, build_segment, next_name, settle, without
 from rag.snapshot import Index, code_digest, describe, pack
 
-__all__ = ["Index", "IndexReport", "read_files", "update_index"]
+__all__ = [
+    "Changes",
+    "Index",
+    "IndexReport",
+    "conclude",
+    "find_changes",
+    "known_texts",
+    "note_texts",
+    "update_index",
+]
 
 
 @dataclass(slots=True)
@@ -105,7 +114,7 @@ def update_index(
     with writing(root) as writer:
         old = _open_old(root, config, encoder, report)
         seen = Seen(root) if check or old is None else Seen.load(root)
-        fresh = read_files(found.files, old, config, encoder, report, seen)
+        fresh = _read_files(found.files, old, config, encoder, report, seen)
         segments = list(old.segments) if old else []
         if (
             old is None
@@ -174,7 +183,7 @@ def _places(segment: Segment, doc_ids: set[str]) -> npt.NDArray[np.int64]:
     return np.array(sorted(found.difference(segment.left.tolist())), dtype=np.int64)
 
 
-def read_files(
+def _read_files(
     files: list[SourceFile],
     old: Index | None,
     config: Config,
@@ -183,58 +192,109 @@ def read_files(
     seen: Seen,
 ) -> list[Part]:
     """A part for each readable file that the old index does not hold as it is, sorted."""
+    changes = find_changes(files, old, report, seen)
+    texts = read_shard(changes.files, config, encoder, known_texts(old, changes, report))
+    note_texts(report, texts, old, old.documents.digests() if old is not None else {})
+    parts = sorted([*changes.moved, *texts.parts], key=lambda part: part.doc_id)
+    conclude(report, {part.doc_id for part in parts}, old)
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an old index does not hold as it is.
+
+    Attributes:
+        moved: parts of files that it holds under another name.
+        files: to be read.
+    """
+
+    moved: list[Part]
+    files: list[SourceFile]
+
+
+def find_changes(files: Iterable[SourceFile], old: Index | None, report: IndexReport, seen: Seen) -> Changes:
+    """Tell the files that the old index does not hold as they are from the others, which are noted.
+
+    Where nothing is known of what they were, no file is opened.
+    """
     held = old.documents.digests() if old is not None else {}
     # What other code has cut is cut again.
     current = held if old is not None and old.prepared_by == code_digest() else {}
+    files = list(files)
     origins = Origins(current, {source.doc_id for source in files})
-    parts = []
-    fresh: list[tuple[str, Parsed, str]] = []
-    options = ParseOptions(config.formats.text_column, keep_furniture=not config.chunk.remove_furniture)
+    changes = Changes([], [])
     for source in files:
         doc_id = source.doc_id
         stamp = stamp_of(source.path)
         try:
             if doc_id in current and seen.same(doc_id, stamp):
                 report.unchanged.append(doc_id)
+            elif old is None or not current:
+                changes.files.append(source)
             else:
-                data, sha256 = read_bytes(source)
+                _, sha256 = read_bytes(source)
                 origin = origins.find(doc_id, sha256) if current.get(doc_id) != sha256 else None
                 if current.get(doc_id) == sha256:
                     report.unchanged.append(doc_id)
-                elif old is not None and origin is not None:
-                    parts.append(moved_part(old.documents, origin[0], doc_id, old.documents.rows(origin[0])))
+                elif origin is not None:
+                    rows = old.documents.rows(origin[0])
+                    changes.moved.append(moved_part(old.documents, origin[0], doc_id, rows))
                     _note_origin(report, doc_id, *origin, known=doc_id in held)
                 else:
-                    fresh.append((doc_id, parse_file(source, data, sha256, options), sha256))
+                    changes.files.append(source)
             seen.note(doc_id, stamp)
         except FileError as error:
-            _fail(report, doc_id, error)
-    # What leaves or changes may come back under another name or for the greater part.
-    known = _known_texts(old, set(report.unchanged)) if old is not None and fresh else {}
-    for doc_id, parsed, sha256 in fresh:
-        try:
-            part = read_part(doc_id, parsed, sha256, config, encoder, known)
-        except FileError as error:
-            _fail(report, doc_id, error)
-            continue
-        parts.append(part)
-        report.notes.extend((doc_id, note) for note in parsed.notes)
-        if old is None or doc_id not in held:
-            report.added.append(doc_id)
-        elif (part.document, b"".join(part.chunks)) == old.documents.records(doc_id):
-            report.unchanged.append(doc_id)
+            report.failed.append(told(doc_id, error))
+    return changes
+
+
+def known_texts(old: Index | None, changes: Changes, report: IndexReport) -> dict[str, int]:
+    """The texts of the old index's chunks whose documents don't stay as they are, with their places.
+
+    What leaves or changes may come back under another name or for the greater part.
+    """
+    if old is None or not changes.files:
+        return {}
+    stay = set(report.unchanged)
+    gone = [doc_id for doc_id in old.documents if doc_id not in stay]
+    return {old.chunks[row].text: row for doc_id in gone for row in old.documents.rows(doc_id)}
+
+
+def note_texts(report: IndexReport, texts: ShardTexts, old: Index | None, held: Container[str]) -> None:
+    """What became of files that were read, where the old index holds some doc_ids."""
+    report.failed.extend(texts.failed)
+    report.notes.extend(texts.notes)
+    for part in texts.parts:
+        if old is None or part.doc_id not in held:
+            report.added.append(part.doc_id)
+        elif (part.document, b"".join(part.chunks)) == old.documents.records(part.doc_id):
+            report.unchanged.append(part.doc_id)
         else:
-            report.changed.append(doc_id)
-    parts.sort(key=lambda part: part.doc_id)
-    if not parts and not report.unchanged:
+            report.changed.append(part.doc_id)
+
+
+def conclude(report: IndexReport, fresh: set[str], old: Index | None) -> None:
+    """Note what the old index holds and the new one won't; called when all else is noted.
+
+    Args:
+        report: of this run.
+        fresh: the doc_ids of the parts that will be written.
+        old: the index before.
+
+    Raises:
+        SourceError: nothing could be read, and nothing stays.
+    """
+    report.failed.sort()  # some are met while changes are looked for, some while files are parsed
+    if not fresh and not report.unchanged:
         name, message = report.failed[0]
         more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
         raise SourceError(
             f"no file could be indexed: {name}: {message}{more}; the index, where there was one, is untouched"
         )
-    stay = {part.doc_id for part in parts}.union(report.unchanged, (before for before, _ in report.moved))
+    held = old.documents.digests() if old is not None else {}
+    stay = fresh.union(report.unchanged, (before for before, _ in report.moved))
     report.removed = [doc_id for doc_id in held if doc_id not in stay]
-    return parts
 
 
 def _note_origin(report: IndexReport, doc_id: str, origin: str, moved: bool, *, known: bool) -> None:
@@ -245,13 +305,3 @@ def _note_origin(report: IndexReport, doc_id: str, origin: str, moved: bool, *, 
         report.moved.append((origin, doc_id))
     else:
         report.added.append(doc_id)
-
-
-def _fail(report: IndexReport, doc_id: str, error: FileError) -> None:
-    report.failed.append((doc_id, str(error).removeprefix(f"{doc_id}: ")))
-
-
-def _known_texts(old: Index, unchanged: set[str]) -> dict[str, int]:
-    """The texts of the old index's chunks whose documents don't stay as they are, with their places."""
-    gone = [doc_id for doc_id in old.documents if doc_id not in unchanged]
-    return {old.chunks[row].text: row for doc_id in gone for row in old.documents.rows(doc_id)}

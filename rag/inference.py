@@ -12,12 +12,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rag.errors import ModelError
 
-__all__ = ["check_sha256", "n_threads", "open_session", "read_card", "side_by_side"]
+__all__ = ["check_sha256", "n_threads", "on_one_thread", "open_session", "read_card", "side_by_side"]
 
 MAX_THREADS = 8
 
@@ -129,6 +130,17 @@ def side_by_side(work: Callable[[Item], Made], items: Sequence[Item]) -> Iterato
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Share no work out, for one of many processes that have a processor each."""
+    before = getattr(_here, "shared_out", False)
+    _here.shared_out = True
+    try:
+        yield
+    finally:
+        _here.shared_out = before
 
 
 def _begin_thread() -> None:

@@ -13,6 +13,7 @@ from hash_encoder import HashEncoder
 
 from rag import corpus
 from rag import index as index_module
+from rag import ingest as ingest_module
 from rag.config import Config
 from rag.index import Index, IndexReport, update_index
 from rag.seen import stamp_of
@@ -31,14 +32,16 @@ def age(folder: Path, seconds: float = 60.0) -> None:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that were read, by doc_id."""
+    """The files that were read, by doc_id: to see whether they changed, for their text, or for both."""
     seen: list[str] = []
 
     def read(source: corpus.SourceFile) -> tuple[bytes, str]:
-        seen.append(source.doc_id)
+        if source.doc_id not in seen:
+            seen.append(source.doc_id)
         return corpus.read_bytes(source)
 
-    monkeypatch.setattr(index_module, "read_bytes", read)
+    for module in (index_module, ingest_module):
+        monkeypatch.setattr(module, "read_bytes", read)
     return seen
 
 
@@ -151,12 +154,12 @@ class TestMoved:
         def refuse(*args: object) -> object:
             raise AssertionError("a file was parsed")
 
-        monkeypatch.setattr(index_module, "parse_file", refuse)
+        monkeypatch.setattr(ingest_module, "parse_file", refuse)
 
     def check(self, index: Index, folder: Path, encoder: HashEncoder, tmp_path: Path) -> None:
         """The index is what a build from nothing gives."""
         assert encoder.encoded == []
-        index_module.parse_file = corpus.parse_file  # type: ignore[attr-defined]
+        ingest_module.parse_file = corpus.parse_file  # type: ignore[attr-defined]
         update_index([folder], tmp_path / "other", config=Config(), encoder=HashEncoder())
         built = Index.load(tmp_path / "other")
         assert dict(index.documents) == dict(built.documents)
