@@ -9,11 +9,13 @@ subjects are.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,12 +26,19 @@ from rag.assembly import Part, read_part
 from rag.config import Config
 from rag.corpus import find_files, read_file
 from rag.encoder import Encoder
+from rag.errors import SourceError
 
 Floats = npt.NDArray[np.float32]
 
 _WORD = re.compile(r"\b[A-Za-z]{4,}\b")
 _CHANGED, _INVENTED = 0.2, 0.02
 _NEAREST, _FARTHEST = 0.3, 0.7
+
+# Chunks made at a time, where not all are held at once.
+_PORTION = 4096
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_OWN = ("seeds", "rag/training/written/train.json.gz", "rag/training/written/dev.json.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +60,62 @@ class Real:
 
 
 def read_real(folder: Path, n_chunks: int, encoder: Encoder, cache: Path | None = None) -> Real:
-    """The first documents of a folder that have so many chunks together, encoded.
+    """The first documents of a folder that have so many chunks together, encoded; as `read_texts`."""
+    found = ((source.doc_id, *read_file(source)) for source in find_files([folder]).files)
+    return _cut(found, n_chunks, encoder, cache)
+
+
+def read_texts(paths: Sequence[Path], n_chunks: int, encoder: Encoder, cache: Path | None = None) -> Real:
+    """Real documents that have so many chunks together, or all there are, encoded.
 
     Args:
-        folder: with text files.
-        n_chunks: how many at least, where the folder holds them.
+        paths: folders with text files, and files of articles: SQuAD's JSON, or JSON lines with `doc_id`,
+            `title` and `text`, both also with `.gz`. Without any, this project's own: `seeds` and the
+            articles written for training.
+        n_chunks: how many at least, where there are so many.
         encoder: of the vectors.
-        cache: a file to keep the vectors in.
+        cache: a folder to keep the vectors in.
     """
+    given = list(paths) or [_PROJECT / name for name in _OWN]
+    texts = ((name, text, hashlib.sha256(text.encode()).hexdigest()) for name, text in _texts(given))
+    return _cut(texts, n_chunks, encoder, cache)
+
+
+def _texts(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        if path.is_dir():
+            yield from ((source.doc_id, read_file(source)[0]) for source in find_files([path]).files)
+            continue
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as file:
+            if ".jsonl" in path.suffixes:
+                rows = map(json.loads, file)
+                yield from ((row["doc_id"], f"{row.get('title') or ''}\n\n{row['text']}") for row in rows)
+            elif ".json" in path.suffixes:
+                for place, article in enumerate(json.load(file)["data"]):
+                    said = "\n\n".join(one["context"] for one in article["paragraphs"])
+                    yield f"{path.name}/{place:05d}", said
+            else:
+                raise SourceError(
+                    f"{str(path)!r}: expected a folder, .json, .jsonl, or one of these with .gz"
+                )
+
+
+def _cut(texts: Iterable[tuple[str, str, str]], n_chunks: int, encoder: Encoder, cache: Path | None) -> Real:
+    """Cut and encode documents, each with its name and sha256, until there are enough chunks."""
     parts: list[Part] = []
     config, n = Config(), 0
-    for source in find_files([folder]).files:
-        text, sha256 = read_file(source)
-        parts.append(read_part(source.doc_id, text, sha256, config, encoder))
+    for doc_id, text, sha256 in texts:
+        parts.append(read_part(doc_id, text, sha256, config, encoder))
         n += len(parts[-1].texts)
         if n >= n_chunks:
             break
-    texts = [text for part in parts for text in part.texts]
-    key = hashlib.sha256("\0".join([encoder.encoder_id, *texts]).encode()).hexdigest()
+    chunks = [text for part in parts for text in part.texts]
+    key = hashlib.sha256("\0".join([encoder.encoder_id, *chunks]).encode()).hexdigest()
     kept = cache / f"real-{key[:16]}.npy" if cache else None
     if kept and kept.exists():
         return Real(tuple(parts), np.load(kept))
-    vectors = encoder.encode_document(texts)
+    vectors = encoder.encode_document(chunks)
     if kept:
         np.save(kept, vectors)
     return Real(tuple(parts), vectors)
@@ -80,15 +123,32 @@ def read_real(folder: Path, n_chunks: int, encoder: Encoder, cache: Path | None 
 
 def copies(real: Real, n_chunks: int) -> tuple[list[Part], Floats]:
     """So many chunks: the real ones first, then copies of them with other words and vectors."""
+    parts = sorted(_first_parts(real, n_chunks), key=lambda part: part.doc_id)
+    return parts, _vectors(real, parts)
+
+
+def portions(real: Real, n_chunks: int) -> Iterator[tuple[list[Part], Floats]]:
+    """As `copies`, some thousand chunks at a time and in the order they are made: a million need not be held."""
     parts: list[Part] = []
+    n = 0
+    for part in _first_parts(real, n_chunks):
+        parts.append(part)
+        n += len(part.chunks)
+        if n >= _PORTION:
+            yield parts, _vectors(real, parts)
+            parts, n = [], 0
+    if parts:
+        yield parts, _vectors(real, parts)
+
+
+def _first_parts(real: Real, n_chunks: int) -> Iterator[Part]:
     n = 0
     for part in _all_parts(real):
         if n == n_chunks:
             break
-        parts.append(part if n + len(part.chunks) <= n_chunks else _first_of(part, n_chunks - n))
-        n += len(parts[-1].chunks)
-    parts.sort(key=lambda part: part.doc_id)
-    return parts, _vectors(real, parts)
+        cut = part if n + len(part.chunks) <= n_chunks else _first_of(part, n_chunks - n)
+        n += len(cut.chunks)
+        yield cut
 
 
 def questions(real: Real, n: int) -> list[str]:
@@ -146,7 +206,9 @@ def _copy(part: Part, number: int, other: dict[str, str]) -> Part:
         chunks.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         texts.append(record[6])
     packed = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    sketch = np.random.default_rng(number).integers(1, 2**32, part.sketch.shape, np.uint32)
+    # Each its own: documents of one sketch would count as copies of each other.
+    chance = np.random.default_rng([number, zlib.crc32(part.doc_id.encode())])
+    sketch = chance.integers(1, 2**32, part.sketch.shape, np.uint32)
     return replace(part, doc_id=doc_id, document=packed, chunks=chunks, texts=texts, sketch=sketch)
 
 
