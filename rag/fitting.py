@@ -2,7 +2,8 @@
 
 Fitted on development questions only: the development half of the project's own questions over
 `seeds/`, and SQuAD 2.0 files, each asked of all its paragraphs at once, which count half as much in all,
-because their unanswerable questions (half of them) are written to deceive. A second calibration, for
+because their unanswerable questions (half of them) are written to deceive. With `--among` the first file's
+questions are asked once more among thousands of other paragraphs, as in a large collection. A second calibration, for
 reading given texts without retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
 """
 
@@ -27,6 +28,7 @@ from rag.evaluation.datasets import own_seed_questions
 from rag.evaluation.opening import RememberingEncoder, set_pipeline
 from rag.evaluation.own_questions import load_questions
 from rag.evaluation.question_sets import Question, QuestionSet
+from rag.evaluation.reading_files import parse_json, read_text
 from rag.evaluation.squad_files import load_squad
 from rag.pipeline import Considered, Pipeline
 from rag.progress import bar
@@ -47,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.fitting", description=__doc__)
     parser.add_argument("squad", type=Path, help="SQuAD 2.0 .json or .json.gz to tune on")
     parser.add_argument("--also", type=Path, help="another such file, never trained on: written articles")
+    parser.add_argument(
+        "--among", type=Path, help="another: the questions of the first are asked among its paragraphs too"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the reader")
     parser.add_argument("--limit", type=int, default=1500, help="SQuAD questions to use (default: 1500)")
     parser.add_argument("--cache", type=Path, help="keep document vectors in this file between runs")
@@ -68,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{args.also} has the name of another set, {also.name!r}; rename one of the files"
             )
         asked[also.name] = _ask(set_pipeline(also, "open", encoder), also)
+    if args.among:
+        many = _among(squad, args.among)
+        asked[many.name] = _ask(set_pipeline(many, "open", encoder), many)
     if args.weights:
         _compare_weights(asked)
         return 0
@@ -84,6 +92,15 @@ def _ask(pipeline: Pipeline, questions: QuestionSet) -> Asked:
             found.append(pair)
             progress(len(found), len(questions.questions))
     return found
+
+
+def _among(questions: QuestionSet, path: Path) -> QuestionSet:
+    """The same questions with another file's paragraphs about: in a large collection more passages look right."""
+    found = parse_json(read_text(path), str(path))["data"]
+    contexts = [paragraph["context"] for article in found for paragraph in article["paragraphs"]]
+    name = f"{questions.name} among {len(contexts):,} more paragraphs"
+    others = {f"among/{number}": context for number, context in enumerate(contexts)}
+    return dataclasses.replace(questions, name=name, texts={**others, **(questions.texts or {})})
 
 
 def _examples(asked: Asked, weight: float) -> list[Example]:
