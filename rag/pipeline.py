@@ -187,8 +187,7 @@ class Pipeline:
             check_question(question)
         answers = []
         where = Filter.of(documents)
-        asking = self._remembering()
-        for answer in side_by_side(partial(asking.ask, top_k=top_k, documents=where), questions):
+        for answer in side_by_side(partial(self.ask, top_k=top_k, documents=where), questions):
             answers.append(answer)
             if progress is not None:
                 progress(len(answers), len(questions))
@@ -196,13 +195,7 @@ class Pipeline:
 
     def consider_many(self, questions: Sequence[str]) -> Iterator[Considered]:
         """As `consider`, of many questions, side by side, in their order."""
-        return side_by_side(self._remembering().consider, questions)
-
-    def _remembering(self) -> Pipeline:
-        """The same pipeline, for many questions."""
-        other = copy.copy(self)
-        other.retriever = self.retriever.remembering()
-        return other
+        return side_by_side(self.consider, questions)
 
     def read(self, question: str, texts: Mapping[str, str], *, top_k: int = 3) -> Answer:
         """Answer from the given texts alone, each read whole; nothing is retrieved.

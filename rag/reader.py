@@ -155,17 +155,19 @@ class Reader:
         self, encoding: Any, start: Floats, end: Floats, n_best: int
     ) -> Iterator[tuple[int, int, float, float]]:
         """(start, end, logit, null logit) of the best spans of one window."""
-        tokens = np.array([at for at, which in enumerate(encoding.sequence_ids) if which == 1])
+        which = np.array([sequence == 1 for sequence in encoding.sequence_ids])
+        tokens, offsets = np.flatnonzero(which), encoding.offsets
+        longest = max(1, min(self._config.max_answer_tokens, len(tokens)))
         null = float(start[0] + end[0])
-        sums = start[tokens][:, None] + end[tokens][None, :]
-        length = np.arange(len(tokens))[None, :] - np.arange(len(tokens))[:, None]
-        sums[(length < 0) | (length >= self._config.max_answer_tokens)] = -np.inf
+        # A row a first token and a column a length, so that nothing is added up for spans that are too long.
+        ends = np.concatenate([end[tokens], np.full(longest - 1, -np.inf, np.float32)])
+        sums = start[tokens][:, None] + np.lib.stride_tricks.sliding_window_view(ends, longest)
         flat = sums.ravel()
         n = min(n_best * 3, flat.size)
         for place in np.argpartition(-flat, n - 1)[:n]:
             if np.isfinite(flat[place]):
-                first, last = divmod(int(place), len(tokens))
-                begin, stop = encoding.offsets[tokens[first]][0], encoding.offsets[tokens[last]][1]
+                first, further = divmod(int(place), longest)
+                begin, stop = offsets[tokens[first]][0], offsets[tokens[first + further]][1]
                 yield begin, stop, float(flat[place]), null
 
     def _load(self) -> None:

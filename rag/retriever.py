@@ -12,7 +12,6 @@ as if there were no others.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from rag.datatypes import Chunk
 from rag.encoder import Encoder
 from rag.filters import Where
 from rag.index import Index
+from rag.remembered import Remembered
 from rag.stores.tokens import DEFAULT_LANGUAGE
 
 __all__ = ["Hit", "Mode", "Retriever"]
@@ -44,8 +44,8 @@ _ALIKE_AS_BM25 = 0.5
 _WIDER = 4
 _MOST_WIDENED = 3
 
-# Vectors that are remembered at most; 15 MB.
-_MOST_KNOWN = 10_000
+# Vectors of quotes that are kept at most; 7 MB.
+_MOST_REMEMBERED = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +82,23 @@ class Retriever:
         index: a loaded snapshot.
         encoder: the encoder that the index was made with.
         config: how many candidates, and how the rankings are joined.
+        remembered: texts whose vectors are kept: other questions are compared with the same quotes. Encoders that
+            pad texts may give vectors that differ in the last places with what is encoded beside.
     """
 
-    def __init__(self, index: Index, encoder: Encoder, config: RetrieveConfig | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        encoder: Encoder,
+        config: RetrieveConfig | None = None,
+        *,
+        remembered: int = _MOST_REMEMBERED,
+    ) -> None:
         self._index = index
         self._encoder = encoder
         self._config = config or RetrieveConfig()
         self._last = threading.local()
-        self._known: dict[str, Floats] | None = None
-
-    def remembering(self) -> Retriever:
-        """The same, but a text that several questions are compared with is encoded once.
-
-        For asking many questions; a server has no use for it, and latencies would be too good. Encoders that
-        pad texts may give vectors that differ in the last places with what is encoded beside.
-        """
-        other = copy.copy(self)
-        other._known = {}
-        return other
+        self._document_vectors = Remembered(encoder.encode_document, remembered)
 
     def retrieve(
         self,
@@ -167,19 +166,9 @@ class Retriever:
             )
 
     def similarity(self, question: str, texts: Sequence[str]) -> Floats:
-        """Cosine of the question with each text, float32, (n_texts,)."""
+        """Cosine of the question with each text, at least one, float32, (n_texts,)."""
         scores: Floats = self._document_vectors(texts) @ self._query_vector(question)
         return scores
-
-    def _document_vectors(self, texts: Sequence[str]) -> Floats:
-        known = self._known
-        if known is None:
-            return self._encoder.encode_document(texts)
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        made = dict(zip(missing, self._encoder.encode_document(missing), strict=True)) if missing else {}
-        if len(known) < _MOST_KNOWN:
-            known.update(made)
-        return np.stack([made[text] if text in made else known[text] for text in texts])
 
     def alike(self, question: str, texts: Sequence[str]) -> list[float]:
         """For each text the share of the question's words that it holds in another language's spelling."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -171,3 +174,14 @@ def test_a_block_is_the_whole_line_and_prose_what_is_seen() -> None:
     assert structure.blocks[0].span == Span(0, text.index("\n"))
     assert structure.title == "A Title"
     assert [s.of(text) for s in structure.sentences][:2] == ["A Title", "It is so."]
+
+
+def test_asking_waits_for_no_pattern_of_reading() -> None:
+    code = (
+        "import sys, rag.asking, rag.pipeline\n"
+        "print([name for name in sys.modules if name in ('rag.cleaning.structure', 'rag.cleaning.lexicon')])\n"
+        "from rag.cleaning import Block, Structure, read_structure\n"
+        "print(Block.__module__, type(read_structure('A day.')) is Structure)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["[]", "rag.cleaning.structure True"], done.stderr
