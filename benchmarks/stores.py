@@ -1,9 +1,10 @@
-"""The same questions to the same documents in a folder and in LanceDB: the same answers? how fast?
+"""The same questions to the same documents in a folder and in other stores: the same answers? how fast?
 
-python -m benchmarks.stores [PATH...] [--questions FILE] [--split dev] [--limit N] [--into DIR] [--json FILE]
+python -m benchmarks.stores [PATH...] [--store URI]... [--questions FILE] [--split dev] [--limit N] [--into DIR]
+                            [--json FILE]
 
-Both indexes are made in DIR, each text encoded once for both. Exit status 1 where under 98 % of the quotes
-are identical.
+The stores are LanceDB in DIR, or those that are named: `--store milvus://HOST:PORT/COLLECTION`. Each text is
+encoded once for all. Exit status 1 where under 98 % of a store's quotes are those of the folder.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rag.config import Config
 from rag.encoder import load_encoder
 from rag.evaluation.datasets import load_dataset, own_seed_questions
 from rag.evaluation.opening import RememberingEncoder
+from rag.locations import folder_of
 from rag.opening import mirror, open_index
 from rag.pipeline import Pipeline
 from rag.progress import bar
@@ -36,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="dev", help="of the questions; empty for all")
     parser.add_argument("--limit", type=int, default=None, help="questions at most (default: all)")
     parser.add_argument(
-        "--into", type=Path, default=None, help="folder for both indexes (default: a temporary one)"
+        "--store", action="append", metavar="URI", help="compared with a folder (default: LanceDB)"
+    )
+    parser.add_argument(
+        "--into", type=Path, default=None, help="folder for indexes (default: a temporary one)"
     )
     parser.add_argument("--json", type=Path, default=None)
     args = parser.parse_args(argv)
@@ -44,65 +49,70 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = [one.text for one in data.questions if not args.split or one.split == args.split]
     asked = asked[: args.limit]
     with tempfile.TemporaryDirectory() as temporary:
-        found = compare(args.paths, asked, args.into or Path(temporary))
+        place = args.into or Path(temporary)
+        found = compare(args.paths, asked, place / "index", args.store or [f"lance://{place / 'lance'}"])
+    stores = found["stores"]
     print(
         table(
             f"{len(asked)} questions over {found['n_documents']} documents, {found['n_chunks']} chunks",
-            ("", "in a folder", "LanceDB"),
+            ("", *(one["name"] for one in stores)),
             (
-                ("indexing, vectors known, s", *(f"{s:.1f}" for s in found["index_s"])),
-                ("on disk, MB", *(f"{mb:.1f}" for mb in found["mb"])),
-                ("retrieval, ms, median", *(f"{ms:.1f}" for ms in found["retrieve_ms"])),
-                ("retrieval, ms, 95 of 100", *(f"{ms:.1f}" for ms in found["retrieve_p95_ms"])),
+                ("indexing, vectors known, s", *(f"{one['index_s']:.1f}" for one in stores)),
+                ("on disk, MB", *("-" if one["mb"] is None else f"{one['mb']:.1f}" for one in stores)),
+                ("retrieval, ms, median", *(f"{one['retrieve_ms']:.1f}" for one in stores)),
+                ("retrieval, ms, 95 of 100", *(f"{one['retrieve_p95_ms']:.1f}" for one in stores)),
             ),
         )
     )
-    print(
-        f"answered or refused alike: {found['found_same']:.1%}; quotes identical: {found['quotes_same']:.1%}; "
-        f"hits identical, in order: {found['hits_same']:.1%}; "
-        f"confidence differs by {found['confidence_differs']:.2g} at most"
-    )
+    for one in stores[1:]:
+        print(
+            f"{one['name']}: answered or refused alike: {one['found_same']:.1%}; quotes identical: "
+            f"{one['quotes_same']:.1%}; hits identical, in order: {one['hits_same']:.1%}; "
+            f"confidence differs by {one['confidence_differs']:.2g} at most"
+        )
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 0 if found["quotes_same"] >= LEAST else 1
+    return 0 if all(one["quotes_same"] >= LEAST for one in stores[1:]) else 1
 
 
-def compare(paths: Sequence[str], asked: Sequence[str], place: Path) -> dict[str, Any]:
-    """Both indexes of some files, and what each answers to some questions."""
+def compare(
+    paths: Sequence[str], asked: Sequence[str], folder: Path, stores: Sequence[str]
+) -> dict[str, Any]:
+    """The indexes of some files, what each answers to some questions, and how that differs from the folder's."""
     config = Config()
     encoder = RememberingEncoder(load_encoder(config.encoder))
-    names: list[str | Path] = [place / "index", f"lance://{place / 'lance'}"]
-    pipelines, seconds = [], []
+    names: list[str | Path] = [folder, *stores]
+    pipelines, found = [], []
     for name in names:
         with bar("embedding chunks", unit="chunk") as progress:
             report = mirror(paths, name, config=config, encoder=encoder, progress=progress)
-        seconds.append(report.seconds)
         pipelines.append(Pipeline(open_index(name, config=config), encoder, config))
-    folder, lance = pipelines
-    taken: list[list[float]] = [[], []]
-    same: dict[str, list[bool]] = {name: [] for name in ("found", "quotes", "hits")}
-    differs = 0.0
+        own = folder_of(name)
+        found.append(
+            {
+                "name": "a folder" if name == folder else str(name).partition(":")[0],
+                "index_s": report.seconds,
+                "mb": None if own is None else _size(own) / 1e6,
+            }
+        )
     for pipeline in pipelines:
         pipeline.ask(asked[0])
-    for question in asked:
-        one, other = folder.ask(question), lance.ask(question)
-        for times, answer in zip(taken, (one, other), strict=True):
-            times.append(answer.timings["retrieve"] * 1e3)
-        same["found"].append(one.found == other.found)
-        same["quotes"].append(one.text == other.text)
-        hits = [[hit.chunk for hit in p.retriever.retrieve(question)] for p in pipelines]
-        same["hits"].append(hits[0] == hits[1])
-        differs = max(differs, abs(one.confidence - other.confidence))
-    return {
-        "n_documents": len(folder.index.documents),
-        "n_chunks": len(folder.index.chunks),
-        "index_s": seconds,
-        "mb": [_size(place / "index") / 1e6, _size(place / "lance") / 1e6],
-        "retrieve_ms": [statistics.median(times) for times in taken],
-        "retrieve_p95_ms": [sorted(times)[int(0.95 * (len(times) - 1))] for times in taken],
-        **{f"{name}_same": sum(each) / len(each) for name, each in same.items()},
-        "confidence_differs": differs,
-    }
+    answers = [[pipeline.ask(question) for question in asked] for pipeline in pipelines]
+    hits = [
+        [[hit.chunk for hit in pipeline.retriever.retrieve(question)] for question in asked]
+        for pipeline in pipelines
+    ]
+    for one, given, hit in zip(found, answers, hits, strict=True):
+        times = sorted(answer.timings["retrieve"] * 1e3 for answer in given)
+        pairs = list(zip(answers[0], given, strict=True))
+        one["retrieve_ms"] = statistics.median(times)
+        one["retrieve_p95_ms"] = times[int(0.95 * (len(times) - 1))]
+        one["found_same"] = statistics.mean(a.found == b.found for a, b in pairs)
+        one["quotes_same"] = statistics.mean(a.text == b.text for a, b in pairs)
+        one["hits_same"] = statistics.mean(a == b for a, b in zip(hits[0], hit, strict=True))
+        one["confidence_differs"] = max(abs(a.confidence - b.confidence) for a, b in pairs)
+    index = pipelines[0].index
+    return {"n_documents": len(index.documents), "n_chunks": len(index.chunks), "stores": found}
 
 
 def _size(folder: Path) -> int:

@@ -13,7 +13,7 @@ from rag.conversation import History
 from rag.datatypes import Answer
 from rag.errors import IndexBusy, IndexMissing
 from rag.filters import Day, Filter
-from rag.locations import is_lance
+from rag.locations import is_shared
 from rag.opening import newest_state, open_index
 from rag.pipeline import Pipeline
 
@@ -75,7 +75,7 @@ def open_pipeline(index: str | Path | None = None) -> Pipeline:
     Raises:
         RagError: as `ask`.
     """
-    if isinstance(index, str) and is_lance(index):
+    if isinstance(index, str) and is_shared(index):
         return _open_shared(index)
     path = default_index() if index is None else Path(index)
     with _lock:

@@ -21,7 +21,7 @@ from rag.errors import ConfigError, DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import DECIDING
-from rag.locations import is_lance
+from rag.locations import is_shared
 from rag.pipeline import Pipeline
 
 __all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
@@ -144,7 +144,7 @@ def calibrate_command(questions: str, index: str | None) -> int:
     from rag.asking import default_index, open_pipeline
     from rag.evaluation.own_questions import load_questions
 
-    if is_lance(index):
+    if is_shared(index):
         raise ConfigError(
             f"the index is {index!r}; a calibration is kept in the folder of an index: calibrate one over the same "
             "documents, made with: rag index PATH... --index DIR"

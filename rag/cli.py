@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from rag._version import __version__
 from rag.config import BUNDLED_ENCODER, INDEX_KINDS
-from rag.errors import IndexBusy, RagError
+from rag.errors import ConfigError, IndexBusy, RagError
 
 if TYPE_CHECKING:
     from rag.index import IndexReport
+    from rag.prepared import Prepare
 
 __all__ = ["main"]
 
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"insources {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    index_help = "folder of the index, or lance://FOLDER (default: index/)"
+    index_help = "folder of the index, lance://FOLDER or milvus://HOST/COLLECTION (default: index/)"
 
     index = commands.add_parser("index", help="make the index mirror files and folders")
     index.add_argument("paths", nargs="+", metavar="PATH", help="file or folder")
@@ -87,6 +88,23 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--check", action="store_true", help="read every file, whatever its times say")
     index.add_argument(
         "--watch", action="store_true", help="follow the paths until Ctrl-C (needs insources[watch])"
+    )
+    index.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="have a Ray cluster read and encode: auto, local, HOST:PORT or ray://HOST:PORT "
+        "(needs insources[cluster] and an index in a database)",
+    )
+    index.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="with --ray: most workers (default: one a processor of the cluster)",
+    )
+    index.add_argument(
+        "--staging",
+        metavar="DIR",
+        help="with --ray: where finished shards are kept until the index holds them (default: beside the index)",
     )
     index.set_defaults(run=_index)
 
@@ -144,9 +162,19 @@ def _index(args: argparse.Namespace) -> int:
     from rag.encoder import load_encoder
     from rag.locations import folder_of
     from rag.opening import mirror
+    from rag.prepared import prepare_here
     from rag.progress import bar
     from rag.watching import follow
 
+    prepare: Prepare = prepare_here
+    label, unit = "embedding chunks", "chunk"
+    if args.ray is not None:
+        from rag.cluster_ingest import preparing_on
+
+        if args.watch:
+            raise ConfigError("--watch and --ray are both given; expected one: a cluster is for much at once")
+        prepare = preparing_on(args.ray, args.paths, args.index, staging=args.staging, n_workers=args.workers)
+        label, unit = "documents", "document"
     config = Config(
         chunk=ChunkConfig(remove_furniture=not args.keep_furniture),
         encoder=EncoderConfig(args.encoder),
@@ -158,9 +186,15 @@ def _index(args: argparse.Namespace) -> int:
     last: list[object] = [None]
 
     def update() -> None:
-        with bar("embedding chunks", unit="chunk") as progress:
+        with bar(label, unit=unit) as progress:
             report = mirror(
-                paths, args.index, config=config, encoder=encoder, progress=progress, check=args.check
+                paths,
+                args.index,
+                config=config,
+                encoder=encoder,
+                progress=progress,
+                check=args.check,
+                prepare=prepare,
             )
         if report.written or report.failed != last[0]:
             _tell(args.index, report)

@@ -7,12 +7,16 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rag._version import __version__
 from rag.errors import RagError
 from rag.failures import load_failures
 from rag.formats import KINDS, missing
-from rag.locations import is_lance
+from rag.locations import is_shared
+
+if TYPE_CHECKING:
+    from rag.kept_index import KeptIndex
 
 __all__ = ["examine"]
 
@@ -29,6 +33,7 @@ _PACKAGES = (
     "sentencex",
     "gradio",
     "lancedb",
+    "pymilvus",
     "lxml",
     "pypdfium2",
     "matplotlib",
@@ -108,7 +113,7 @@ def _index(index: str | None) -> str:
     from rag.encoder import load_encoder
     from rag.index import Index
 
-    if is_lance(index):
+    if is_shared(index):
         return _shared(str(index))
     path = Path(index) if index else default_index()
     if not (path / "CURRENT").exists() and index is None:
@@ -126,9 +131,9 @@ def _index(index: str | None) -> str:
 
 def _shared(uri: str) -> str:
     from rag.encoder import load_encoder
-    from rag.lance_index import LanceIndex
+    from rag.opening import open_index
 
-    loaded = LanceIndex.load(uri)
+    loaded = cast("KeptIndex", open_index(uri))
     loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
     failed = "".join(f"\n  not read: {name}: {message}" for name, message in loaded.state.about["failed"])
     return f"{uri} state {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks{failed}"

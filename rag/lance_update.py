@@ -8,38 +8,25 @@ One process writes at a time; others are told so at once.
 from __future__ import annotations
 
 import os
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-
-from rag._version import __version__
-from rag.assembly import Part, Progress, encode_parts
+from rag.assembly import Part, Progress
 from rag.config import Config
-from rag.corpus import find_files
 from rag.encoder import Encoder
-from rag.errors import IndexBusy, IndexMismatch
-from rag.index import Index, IndexReport, read_files
-from rag.lance_index import LanceIndex
-from rag.seen import Seen
-from rag.sketches import group_copies
-from rag.snapshot import code_digest
+from rag.errors import IndexBusy
+from rag.index import IndexReport
+from rag.kept_index import KeptIndex
+from rag.kept_update import STEP, ChunkRows, Draft, past_states, steps, update_kept
+from rag.prepared import Prepare, prepare_here
 from rag.stores import FLAT_BELOW
 from rag.stores.base import Floats
-from rag.stores.lance import FORMAT, TABLES, Database, State, in_list
+from rag.stores.lance import TABLES, Database, State, in_list
 from rag.stores.lance_writing import in_our_words, schemas, writing
-from rag.stores.tokens import TermMaker, language_of
 
 __all__ = ["update_lance"]
-
-# Rows written at a time, and names in one condition.
-_STEP = 4096
-_NAMES = 500
 
 # From this number of chunks on, an index over the vectors is built; below, all are compared.
 VECTORS_INDEXED_FROM = FLAT_BELOW
@@ -61,6 +48,7 @@ def update_lance(
     config: Config,
     encoder: Encoder,
     progress: Progress | None = None,
+    prepare: Prepare = prepare_here,
 ) -> IndexReport:
     """Make an index in LanceDB mirror files and folders, as `update_index` does one in a folder.
 
@@ -73,7 +61,8 @@ def update_lance(
         uri: `lance://` and a folder or URL.
         config: `chunk` and `encoder` shape the index.
         encoder: makes the vectors.
-        progress: told (n_done, n_total) chunks after each encoded batch.
+        progress: told (n_done, n_total) as `prepare` counts: chunks after each encoded batch.
+        prepare: reads and encodes what is new, here or elsewhere; this process writes it.
 
     Raises:
         SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
@@ -82,99 +71,42 @@ def update_lance(
         IndexWriteError: disk full or no permission; the index stays as it was.
         OptionalDependencyError: LanceDB is not installed.
     """
-    started = time.perf_counter()
     database = Database(uri)
-    given = [os.fspath(path) for path in paths]
-    folder = database.folder
-    found = find_files(given, exclude=folder)
-    report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
-    with writing(database):
-        before = database.find_state()
-        old = _open_old(database, before, config, encoder, report)
-        held = cast("Index | None", old)  # what a reading of files asks is the same of both
-        fresh = read_files(found.files, held, config, encoder, report, Seen(Path()))
-        if old is not None and old.prepared_by == code_digest() and not _differs(report):
-            state = old.state
+
+    @contextmanager
+    def drafting(_: None, old: KeptIndex | None) -> Iterator[Draft]:
+        with in_our_words(database):
+            yield _Draft(database, old, encoder.dim)
+
+    return update_kept(
+        paths,
+        database,
+        writing(database),
+        drafting,
+        config=config,
+        encoder=encoder,
+        prepare=prepare,
+        progress=progress,
+        exclude=database.folder,
+    )
+
+
+class _Draft(Draft):
+    """Tables of a LanceDB database on their way to a new state; arguments as for `Draft`."""
+
+    def __init__(self, database: Database, old: KeptIndex | None, dim: int) -> None:
+        super().__init__(database, old, dim)
+        self.database = database
+        self.tables: dict[str, Any] = {}
+        if old is None:
+            for name, schema in schemas(dim).items():
+                self.tables[name] = database.connection().create_table(name, schema=schema, mode="overwrite")
         else:
-            vectors = (
-                encode_parts(fresh, encoder, held.vectors if held else None, progress) if fresh else None
-            )
-            report.n_encoded = sum(row < 0 for part in fresh for row in part.rows)
-            leaving = _leaving(fresh, old, report)
-            with in_our_words(database):
-                draft = _Draft(database, old, encoder.dim)
-                draft.remove(leaving)
-                if vectors is not None:
-                    draft.add(fresh, vectors)
-                state = draft.commit(before, config, encoder, given, report)
-            report.written = True
-        report.n_documents, report.n_chunks = int(state.about["n_documents"]), int(state.about["n_chunks"])
-    report.seconds = time.perf_counter() - started
-    return report
-
-
-def _differs(report: IndexReport) -> bool:
-    return bool(report.added or report.changed or report.removed or report.moved)
-
-
-def _open_old(
-    database: Database, state: State | None, config: Config, encoder: Encoder, report: IndexReport
-) -> LanceIndex | None:
-    """The index that is there, where anything of it can be used."""
-    if state is None:
-        return None
-    try:
-        return LanceIndex.of(database, state, config=config, encoder_id=encoder.encoder_id)
-    except IndexMismatch as error:
-        report.rebuilt = str(error)
-        return None
-
-
-def _leaving(fresh: Sequence[Part], old: LanceIndex | None, report: IndexReport) -> list[str]:
-    """The documents of the old index that are not in the new one as they are."""
-    if old is None:
-        return []
-    read_again = {part.doc_id for part in fresh}.union(report.removed, (origin for origin, _ in report.moved))
-    return sorted(read_again.intersection(old.documents.listed.doc_ids))
-
-
-@dataclass
-class _Draft:
-    """Tables on their way to a new state.
-
-    Attributes:
-        database: where they are.
-        old: the index before; None where nothing of it is used.
-        dim: length of a vector.
-    """
-
-    database: Database
-    old: LanceIndex | None
-    dim: int
-    n_documents: int = 0
-    n_chunks: int = 0
-    n_tokens: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    tables: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.old is None:
-            self.stop_words: dict[str, frozenset[str]] = {}
-            for name, schema in schemas(self.dim).items():
-                self.tables[name] = self.database.connection().create_table(
-                    name, schema=schema, mode="overwrite"
-                )
-            self.versions = {name: int(table.version) for name, table in self.tables.items()}
-            return
-        about = self.old.state.about
-        self.n_documents, self.n_chunks = int(about["n_documents"]), int(about["n_chunks"])
-        self.n_tokens = int(about["n_tokens"])
-        self.stop_words = {name: frozenset(words) for name, words in about["stop_words"].items()}
-        for name, version in self.old.state.tables.items():
-            self.tables[name] = table = self.database.connection().open_table(name)
-            if table.version != version:  # what a writer that was stopped has left
-                table.checkout(version)
-                table.restore()
+            for name, version in old.state.tables.items():
+                self.tables[name] = table = database.connection().open_table(name)
+                if table.version != version:  # what a writer that was stopped has left
+                    table.checkout(version)
+                    table.restore()
         self.versions = {name: int(table.version) for name, table in self.tables.items()}
 
     def _did(self, name: str, result: Any) -> None:
@@ -190,114 +122,41 @@ class _Draft:
             )
         self.versions[name] = int(result.version)
 
-    def remove(self, doc_ids: Sequence[str]) -> None:
-        """Take documents out, and their words out of the counts."""
-        for names in _steps(doc_ids, _NAMES):
-            condition = in_list("doc_id", names)
-            told = self.tables["chunks"].search().where(condition).select(["terms", "n_terms"]).to_arrow()
-            for terms in told["terms"].to_pylist():
-                self.counts.subtract(set(terms.split()))
-            self.n_tokens -= sum(told["n_terms"].to_pylist())
-            self.n_chunks -= told.num_rows
-            self.n_documents -= len(names)
-            self._did("chunks", self.tables["chunks"].delete(condition))
-            self._did("documents", self.tables["documents"].delete(condition))
+    def _take_out(self, doc_ids: Sequence[str]) -> list[tuple[list[str], int]]:
+        condition = in_list("doc_id", doc_ids)
+        told = self.tables["chunks"].search().where(condition).select(["terms", "n_terms"]).to_arrow()
+        self._did("chunks", self.tables["chunks"].delete(condition))
+        self._did("documents", self.tables["documents"].delete(condition))
+        terms = [text.split() for text in told["terms"].to_pylist()]
+        return list(zip(terms, told["n_terms"].to_pylist(), strict=True))
 
-    def add(self, parts: Sequence[Part], vectors: Floats) -> None:
-        """Take documents in: float32 vectors, (n_chunks, dim), in the order of their chunks."""
-        languages = [language_of(part.language) for part in parts]
-        fresh = TermMaker.for_languages(languages)
-        maker = TermMaker({**self.stop_words, **fresh.stop_words})
-        first = 0
-        for some in _steps(list(zip(parts, languages, strict=True)), _STEP // 8):
-            n = sum(len(part.texts) for part, _ in some)
-            self._add_chunks(some, vectors[first : first + n], maker)
-            added = self.tables["documents"].add(_document_rows([part for part, _ in some]))
-            self._did("documents", added)
-            first += n
-        self.n_documents += len(parts)
-        self.n_chunks += first
-        self.stop_words = maker.stop_words
-
-    def _add_chunks(self, parts: Sequence[tuple[Part, str]], vectors: Floats, maker: TermMaker) -> None:
+    def _put_chunks(self, rows: ChunkRows, vectors: Floats) -> None:
         import pyarrow as pa
 
-        doc_ids: list[str] = []
-        places: list[int] = []
-        records: list[bytes] = []
-        terms: list[list[str]] = []
-        for part, language in parts:
-            doc_ids += [part.doc_id] * len(part.texts)
-            places += range(len(part.texts))
-            records += part.chunks
-            terms += [maker.of_chunk(text, language) for text in part.texts]
-        for held in terms:
-            self.counts.update(set(held))
-        self.n_tokens += sum(map(len, terms))
         columns = {
-            "doc_id": doc_ids,
-            "place": places,
-            "record": records,
-            "terms": [" ".join(held) for held in terms],
-            "n_terms": [len(held) for held in terms],
+            "doc_id": rows.doc_ids,
+            "place": rows.places,
+            "record": rows.records,
+            "terms": [" ".join(held) for held in rows.terms],
+            "n_terms": [len(held) for held in rows.terms],
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), self.dim),
         }
         added = self.tables["chunks"].add(pa.table(columns, schema=schemas(self.dim)["chunks"]))
         self._did("chunks", added)
 
-    def commit(
-        self,
-        before: State | None,
-        config: Config,
-        encoder: Encoder,
-        roots: Sequence[str],
-        report: IndexReport,
-    ) -> State:
-        """Index what was written, then name the new versions together."""
-        self._count_terms()
-        last = self.old.state.about if self.old else {}
-        untidy = int(last.get("untidy", 0)) + 1
-        indexed = bool(last.get("vectors_indexed", False))
-        if self.n_chunks < _TIDY_ROWS or untidy >= _TIDY_EVERY or self.old is None:
-            untidy = 0
-            indexed = self._tidy(indexed)
-        about = {
-            "format": FORMAT,
-            "made_by": f"insources {__version__}",
-            "prepared_by": code_digest(),
-            "settings": config.index_settings(),
-            "encoder_id": encoder.encoder_id,
-            "dim": self.dim,
-            "n_documents": self.n_documents,
-            "n_chunks": self.n_chunks,
-            "n_tokens": self.n_tokens,
-            "stop_words": {name: sorted(words) for name, words in sorted(self.stop_words.items())},
-            "roots": list(roots),
-            "copies": self._copies(),
-            "failed": report.failed[:1000],
-            "vectors_indexed": indexed,
-            "untidy": untidy,
-            "past": _past(before),
-        }
-        versions = {name: int(table.version) for name, table in self.tables.items()}
-        state = State((before.generation if before else 0) + 1, versions, about)
-        self.database.replace_state(before, state)
-        if not untidy:  # cleaning up merges files too, which a state must name
-            self._clean(state)
-        return state
+    def _put_documents(self, parts: Sequence[Part]) -> None:
+        self._did("documents", self.tables["documents"].add(_document_rows(parts)))
 
-    def _count_terms(self) -> None:
-        """Write the counts that changed; terms that no chunk holds go."""
+    def _put_counts(self, changed: Mapping[str, int]) -> None:
         import pyarrow as pa
 
         table = self.tables["terms"]
-        changed = sorted(term for term, n in self.counts.items() if n)
-        for terms in _steps(changed, _STEP):
+        for terms in steps(list(changed), STEP):
             known: dict[str, int] = {}
             if self.old is not None:
                 told = table.search().where(in_list("term", terms)).select(["term", "n"]).to_arrow()
                 known = dict(zip(told["term"].to_pylist(), told["n"].to_pylist(), strict=True))
-            counted = {term: known.get(term, 0) + self.counts[term] for term in terms}
+            counted = {term: known.get(term, 0) + changed[term] for term in terms}
             rows = pa.table(
                 {"term": list(counted), "n": list(counted.values())}, schema=schemas(self.dim)["terms"]
             )
@@ -309,13 +168,26 @@ class _Draft:
         if self.old is not None and changed:
             self._did("terms", table.delete("n <= 0"))
 
-    def _copies(self) -> list[list[str]]:
+    def _sketches(self) -> dict[str, bytes]:
         told = self.tables["documents"].search().select(["doc_id", "sketch"]).to_arrow()
-        names = told["doc_id"].to_pylist()
-        if not names:
-            return []
-        packed = [np.frombuffer(sketch, np.uint32) for sketch in told["sketch"].to_pylist()]
-        return group_copies(names, np.stack(packed))
+        return dict(zip(told["doc_id"].to_pylist(), told["sketch"].to_pylist(), strict=True))
+
+    def _settle(self, before: State | None) -> dict[str, Any]:
+        last = self.old.state.about if self.old else {}
+        untidy = int(last.get("untidy", 0)) + 1
+        indexed = bool(last.get("vectors_indexed", False))
+        if self.n_chunks < _TIDY_ROWS or untidy >= _TIDY_EVERY or self.old is None:
+            untidy = 0
+            indexed = self._tidy(indexed)
+        past = past_states(before, KEEP.total_seconds())
+        return {"vectors_indexed": indexed, "untidy": untidy, "past": past}
+
+    def _versions(self) -> dict[str, int]:
+        return {name: int(table.version) for name, table in self.tables.items()}
+
+    def _tidy_up(self, state: State) -> None:
+        if not state.about["untidy"]:  # cleaning up merges files too, which a state must name
+            self._clean(state)
 
     def _tidy(self, indexed: bool) -> bool:
         """Merge small files and take new rows into the indexes, made where they are missing.
@@ -366,17 +238,6 @@ class _Draft:
                 table.optimize(cleanup_older_than=now - min(oldest) + MARGIN)
 
 
-def _past(before: State | None) -> list[dict[str, Any]]:
-    """The states that were replaced lately, the newest first, with when."""
-    if before is None:
-        return []
-    now = time.time()
-    past = [
-        one for one in before.about.get("past", []) if now - float(one["replaced_at"]) < KEEP.total_seconds()
-    ]
-    return [{"tables": dict(before.tables), "replaced_at": now}, *past]
-
-
 def _document_rows(parts: Sequence[Part]) -> Any:
     import pyarrow as pa
 
@@ -389,8 +250,3 @@ def _document_rows(parts: Sequence[Part]) -> Any:
         "record": [part.document for part in parts],
     }
     return pa.table(columns, schema=schemas(1)["documents"])
-
-
-def _steps(items: Sequence[Any], size: int) -> Iterator[Any]:
-    for begin in range(0, len(items), size):
-        yield items[begin : begin + size]

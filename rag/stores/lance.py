@@ -21,54 +21,23 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from rag.errors import (
-    ConfigError,
-    IndexBusy,
-    IndexDamaged,
-    IndexMissing,
-    IndexUnavailable,
-    OptionalDependencyError,
-    RagError,
-)
+from rag.errors import ConfigError, IndexBusy, OptionalDependencyError, RagError
 from rag.locations import LANCE, folder_of
+from rag.stores.database import TABLES, AnyDatabase, State
+from rag.stores.kept import Tables
 
 __all__ = ["TABLES", "Database", "State", "in_list", "quoted"]
-
-FORMAT = "insources lance 1"
-TABLES = ("documents", "chunks", "terms")
-
-# Seconds that a reader waits for one answer of the store.
-PATIENCE_S = 20.0
 
 _STATE = "state"
 _KEY = "now"
 
-T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Versions of the tables that belong together.
-
-    Attributes:
-        generation: counts the states, from 1.
-        tables: version by table.
-        about: what is said of them: format, settings, encoder, counts ...
-    """
-
-    generation: int
-    tables: Mapping[str, int]
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Database:
+class Database(AnyDatabase):
     """The database that a URI names; nothing is made by opening it.
 
     Args:
@@ -81,10 +50,12 @@ class Database:
         ConfigError: a URI without a place.
     """
 
+    format = "insources lance 1"
+    engine = "lance"
+
     def __init__(self, uri: str, patience_s: float | None = None) -> None:
-        self.uri = uri
+        super().__init__(uri, patience_s)
         self.place = uri.removeprefix(LANCE)
-        self._patience_s = patience_s
         if not self.place:
             raise ConfigError(f"the index is {uri!r}; expected {LANCE}FOLDER or {LANCE}s3://BUCKET/PATH")
         if importlib.util.find_spec("lancedb") is None:
@@ -98,57 +69,11 @@ class Database:
         """Where it is, if that is a folder."""
         return folder_of(self.uri)
 
-    @property
-    def patience_s(self) -> float:
-        """Seconds to wait for one answer."""
-        return PATIENCE_S if self._patience_s is None else self._patience_s
+    def _load(self) -> None:
+        import lancedb  # noqa: F401
 
-    def within(self, what: str, ask: Callable[[], T]) -> T:
-        """What the store answers, or an error after a while.
-
-        Args:
-            what: is asked of it, for the message: "search".
-            ask: runs in a thread of its own, which is left behind where no answer comes.
-
-        Raises:
-            IndexUnavailable: down, or slow.
-        """
-        import lancedb  # noqa: F401  -- not what the store is waited for
-
-        answer: list[T] = []
-        failure: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                answer.append(ask())
-            except BaseException as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=run, daemon=True, name=f"lance {what}")
-        thread.start()
-        thread.join(self.patience_s)
-        if failure:
-            raise self.told(what, failure[0]) from failure[0]
-        if not answer:
-            raise IndexUnavailable(
-                f"index {self.uri!r}: no answer within {self.patience_s:g} s ({what}); "
-                "the store is slow or can't be reached: try again, and look at its disk or network"
-            )
-        return answer[0]
-
-    def told(self, what: str, error: BaseException) -> BaseException:
-        """An error of LanceDB's in our words; any other as it is."""
-        if isinstance(error, RagError) or not isinstance(error, (RuntimeError, OSError, ValueError)):
-            return error
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        if "timeout" in first.lower():
-            return IndexUnavailable(
-                f"index {self.uri!r}: no answer within {self.patience_s:g} s ({what}); the store is slow: try again"
-            )
-        return IndexUnavailable(
-            f"index {self.uri!r}: {what} failed ({type(error).__name__}: {first}); is the store there, "
-            "whole, and reachable with these credentials? Look at it with: rag doctor --index " + self.uri
-        )
+    def _is_engine_s(self, error: BaseException) -> bool:
+        return isinstance(error, (RuntimeError, OSError, ValueError)) and not isinstance(error, RagError)
 
     def timeout(self) -> timedelta:
         """The same limit, for LanceDB's own watch."""
@@ -163,37 +88,10 @@ class Database:
             self._connection = lancedb.connect(self.place, read_consistency_interval=timedelta(0))
         return self._connection
 
-    def state(self) -> State:
-        """The newest state.
-
-        Raises:
-            IndexMissing: there is no index.
-            IndexDamaged: a state that can't be read.
-            IndexUnavailable: the store is down or slow.
-        """
-        found = self.find_state()
-        if found is None:
-            raise IndexMissing(
-                f"no index at {self.uri!r}; build one with: rag index PATH... --index {self.uri}"
-            )
-        return found
-
-    def find_state(self) -> State | None:
-        """As `state`; None where there is no index."""
+    def _find_rows(self) -> list[tuple[int, str]] | None:
         if self.folder is not None and not (self.folder / f"{_STATE}.lance").is_dir():
             return None  # connecting would make the folder
-        rows = self.within("reading the state", self._read_state)
-        if rows is None:
-            return None
-        try:
-            ((generation, about),) = rows
-            told = json.loads(about)
-            return State(int(generation), {name: int(told["tables"][name]) for name in TABLES}, told)
-        except (ValueError, KeyError, TypeError) as error:
-            raise IndexDamaged(
-                f"index {self.uri!r}: its state can't be read ({type(error).__name__}: {error}); "
-                f"build it anew with: rag index PATH... --index {self.uri}"
-            ) from error
+        return self.within("reading the state", self._read_state)
 
     def _read_state(self) -> list[tuple[int, str]] | None:
         if self._states is None:
@@ -206,12 +104,9 @@ class Database:
         found = self._states.search().select(["generation", "about"]).to_arrow(timeout=self.timeout())
         return list(zip(found["generation"].to_pylist(), found["about"].to_pylist(), strict=True))
 
-    def open(self, state: State) -> dict[str, Any]:
-        """The tables of a state, each held at its version.
-
-        Raises:
-            IndexUnavailable: the store is down or slow.
-        """
+    def open(self, state: State) -> Tables:
+        """The tables of a state, each held at its version."""
+        from rag.stores.lance_search import LanceTables
 
         def ask() -> dict[str, Any]:
             opened = {}
@@ -220,7 +115,8 @@ class Database:
                 table.checkout(state.tables[name])
             return opened
 
-        return self.within("opening the tables", ask)
+        opened = self.within("opening the tables", ask)
+        return LanceTables(self, opened, int(state.about["n_chunks"]), int(state.about["dim"]))
 
     def replace_state(self, before: State | None, after: State) -> None:
         """Make a state the newest one; the row is replaced in one step.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import ConfigError
-from rag.locations import is_lance
+from rag.locations import is_shared
 
 __all__ = ["LIMITS", "Limits", "ServeOptions", "default_data_dir", "is_loopback"]
 
@@ -82,7 +82,7 @@ class ServeOptions:
     Attributes:
         host: address to listen on; anything but loopback needs `auth_file` or `no_auth`.
         port: TCP port.
-        index: the index folder, or a URI such as `lance://FOLDER`.
+        index: the index folder, or a URI such as `lance://FOLDER` or `milvus://HOST/COLLECTION`.
         data: folder for uploads, temporary files, feedback and saved conversations.
         auth_file: names with hashed passwords, see `rag.web.passwords`.
         no_auth: serve other machines without a password, on purpose.
@@ -114,7 +114,7 @@ class ServeOptions:
             raise ConfigError(f"--port is {self.port}; expected 1 to 65535")
         if self.auth_file and self.no_auth:
             raise ConfigError("--auth-file and --no-auth are both given; expected one of them")
-        if self.uploads and is_lance(self.index):
+        if self.uploads and is_shared(self.index):
             raise ConfigError(
                 f"--uploads with the index {self.index!r}: documents can't be added to it through the page; add them "
                 "with: rag index PATH..., or serve the index of a folder"
@@ -133,7 +133,7 @@ class ServeOptions:
     @property
     def uploads_on(self) -> bool:
         """Whether people may add documents."""
-        if is_lance(self.index):  # many servers read it: none may change it for all
+        if is_shared(self.index):  # many servers read it: none may change it for all
             return False
         return self.local if self.uploads is None else self.uploads
 

@@ -6,7 +6,9 @@ A keeper makes its index mirror a folder and opens it. `reason` says why it can'
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import os
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,22 @@ WITHOUT_LANCE = (
     if importlib.util.find_spec("lancedb")
     else 'LanceDB is not installed: pip install "insources[lance]"; see docs/scale-out.md'
 )
+# The server that the tests of Milvus use; `milvus_server.py` starts one of their own and sets this.
+MILVUS = os.environ.get("MILVUS_URI")
+WITHOUT_MILVUS = (
+    'pymilvus is not installed: pip install "insources[milvus]"; see docs/scale-out.md'
+    if importlib.util.find_spec("pymilvus") is None
+    else None
+    if MILVUS
+    else "no Milvus server: set MILVUS_URI; test_milvus_server.py runs this over milvus-lite where it can"
+)
 needs_lance = pytest.mark.skipif(WITHOUT_LANCE is not None, reason=WITHOUT_LANCE or "")
+needs_milvus = pytest.mark.skipif(WITHOUT_MILVUS is not None, reason=WITHOUT_MILVUS or "")
+
+
+def milvus_place(own: Path) -> str:
+    """A collection of its own for each test."""
+    return f"milvus://{MILVUS}/test_{zlib.crc32(str(own).encode())}"
 
 
 @dataclass(frozen=True)
@@ -57,12 +74,20 @@ KEEPERS = [
     Keeper("flat", lambda own: own / "index", kind="flat"),
     Keeper("ivf", lambda own: own / "index", kind="ivf"),
     Keeper("lance", lambda own: f"lance://{own / 'lance'}", reason=WITHOUT_LANCE),
+    Keeper("milvus", milvus_place, reason=WITHOUT_MILVUS),
 ]
 
-every_keeper = pytest.mark.parametrize(
-    "keeper",
-    [
-        pytest.param(k, id=k.name, marks=pytest.mark.skipif(k.reason is not None, reason=k.reason or ""))
-        for k in KEEPERS
-    ],
-)
+
+def over(keepers: Sequence[Keeper]) -> pytest.MarkDecorator:
+    """A test for each of some keepers."""
+    return pytest.mark.parametrize(
+        "keeper",
+        [
+            pytest.param(k, id=k.name, marks=pytest.mark.skipif(k.reason is not None, reason=k.reason or ""))
+            for k in keepers
+        ],
+    )
+
+
+every_keeper = over(KEEPERS)
+every_database = over([keeper for keeper in KEEPERS if keeper.name in ("lance", "milvus")])

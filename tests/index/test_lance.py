@@ -153,7 +153,7 @@ def test_a_store_that_is_slow_gives_one_clear_error(
 ) -> None:
     write(folder, uri)
     index = LanceIndex.load(uri)
-    monkeypatch.setattr("rag.stores.lance.PATIENCE_S", 0.05)
+    monkeypatch.setattr("rag.stores.database.PATIENCE_S", 0.05)
     monkeypatch.setattr(type(index.tables["chunks"]), "search", lambda *a, **k: time.sleep(2))
     with pytest.raises(IndexUnavailable, match=r"no answer within 0.05 s \(vector search\).*try again"):
         index.vectors.search(np.ones((1, 16), np.float32), 3)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hash_encoder import HashEncoder
@@ -27,12 +28,12 @@ import itertools
 from pathlib import Path
 from hash_encoder import HashEncoder
 from rag.config import Config
-from rag.lance_update import update_lance
+from rag.opening import mirror
 folder, uri = Path(sys.argv[1]), sys.argv[2]
 for version in itertools.count(int(sys.argv[3])):
     for n in range(3):
         (folder / f"{n}.txt").write_text(f"Document number {n} says that this is version {version} of it.")
-    update_lance([folder], uri, config=Config(), encoder=HashEncoder())
+    mirror([folder], uri, config=Config(), encoder=HashEncoder())
     print(version, flush=True)
 """
 
@@ -55,7 +56,7 @@ print("looks", looks)
 """
 
 
-def version_of(index: LanceIndex) -> int:
+def version_of(index: Any) -> int:
     """The one version that all of a state is of."""
     documents = list(index.documents.values())
     assert len(documents) == len(index.documents) == len(index.chunks) == 3

@@ -1,4 +1,4 @@
-"""The documents and chunks of an index in LanceDB, fetched and decoded when they are asked for."""
+"""The documents and chunks of an index in a database, fetched and decoded when they are asked for."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from rag.errors import IndexDamaged
 from rag.facts import Facts, decode_facts
 from rag.filters import Chosen, Filter
 from rag.records import decode_chunk, decode_document
-from rag.stores.lance import Database, in_list, quoted
-from rag.stores.lance_search import LanceRows
+from rag.stores.kept import KeptRows, Tables
 
-__all__ = ["LanceChunks", "LanceDocuments", "Listed"]
+__all__ = ["KeptChunks", "KeptDocuments", "Listed"]
 
 T = TypeVar("T")
 
@@ -44,18 +43,16 @@ class Listed:
     n_chunks: list[int]
 
 
-class LanceDocuments(Mapping[str, Document]):
+class KeptDocuments(Mapping[str, Document]):
     """Documents by doc_id, in their order.
 
     Args:
-        database: that the tables are of.
-        tables: held at the versions of one state.
+        tables: of one state.
         rows: of the table of chunks.
         n: how many documents there are.
     """
 
-    def __init__(self, database: Database, tables: Mapping[str, Any], rows: LanceRows, n: int) -> None:
-        self._database = database
+    def __init__(self, tables: Tables, rows: KeptRows, n: int) -> None:
         self._tables = tables
         self._rows = rows
         self._n = n
@@ -69,8 +66,8 @@ class LanceDocuments(Mapping[str, Document]):
     @cached_property
     def listed(self) -> Listed:
         """Read once, when something needs all documents: a filter, a list, an update."""
-        told = self._ask("documents", "true", ["doc_id", "sha256", "facts", "n_chunks"])
-        rows = sorted(zip(*(told[name].to_pylist() for name in told.column_names), strict=True))
+        told = self._tables.read("documents", ["doc_id", "sha256", "facts", "n_chunks"])
+        rows = sorted(zip(*told.values(), strict=True))
         facts = [decode_facts(json.loads(row[2])) for row in rows]
         return Listed([row[0] for row in rows], [row[1] for row in rows], facts, [row[3] for row in rows])
 
@@ -85,7 +82,7 @@ class LanceDocuments(Mapping[str, Document]):
 
     def records(self, doc_id: str) -> tuple[bytes, bytes]:
         """The lines of a document and of its chunks."""
-        document = self._ask("documents", f"doc_id = {quoted(doc_id)}", ["record"])["record"].to_pylist()
+        document = self._tables.read("documents", ["record"], [doc_id])["record"]
         if not document:
             raise KeyError(doc_id)
         return document[0], b"".join(record for record, _ in self._chunks(doc_id))
@@ -98,22 +95,22 @@ class LanceDocuments(Mapping[str, Document]):
 
     def light(self, doc_id: str) -> tuple[bytes, npt.NDArray[np.uint32]]:
         """A document's line of facts, and its sketch."""
-        told = self._ask("documents", f"doc_id = {quoted(doc_id)}", ["facts", "sketch"])
-        if not told.num_rows:
+        told = self._tables.read("documents", ["facts", "sketch"], [doc_id])
+        if not told["facts"]:
             raise KeyError(doc_id)
-        return told["facts"][0].as_py(), np.frombuffer(told["sketch"][0].as_py(), np.uint32)
+        return told["facts"][0], np.frombuffer(told["sketch"][0], np.uint32)
 
     def sketches(self) -> dict[str, npt.NDArray[np.uint32]]:
         """What near-duplicates are found by, of each document."""
-        told = self._ask("documents", "true", ["doc_id", "sketch"])
-        packed = zip(told["doc_id"].to_pylist(), told["sketch"].to_pylist(), strict=True)
+        told = self._tables.read("documents", ["doc_id", "sketch"])
+        packed = zip(told["doc_id"], told["sketch"], strict=True)
         return {doc_id: np.frombuffer(sketch, np.uint32) for doc_id, sketch in packed}
 
     def __getitem__(self, doc_id: str) -> Document:
         return self._document(doc_id)
 
     def _fetch(self, doc_id: str) -> Document:
-        found = self._ask("documents", f"doc_id = {quoted(doc_id)}", ["record"])["record"].to_pylist()
+        found = self._tables.read("documents", ["record"], [doc_id])["record"]
         if not found:
             raise KeyError(doc_id)
         return _decoded(found[0], decode_document)
@@ -139,29 +136,19 @@ class LanceDocuments(Mapping[str, Document]):
 
     def several(self, doc_ids: Sequence[str]) -> list[Document]:
         """Some documents, fetched at once; in their order."""
-        told = self._ask("documents", in_list("doc_id", doc_ids), ["doc_id", "record"])
-        found = dict(zip(told["doc_id"].to_pylist(), told["record"].to_pylist(), strict=True))
+        told = self._tables.read("documents", ["doc_id", "record"], doc_ids)
+        found = dict(zip(told["doc_id"], told["record"], strict=True))
         return [_decoded(found[doc_id], decode_document) for doc_id in doc_ids]
 
     def _chunks(self, doc_id: str) -> list[tuple[bytes, int]]:
-        told = self._ask("chunks", f"doc_id = {quoted(doc_id)}", ["place", "record"], with_row_id=True)
-        if not told.num_rows and doc_id not in self:
+        told = self._tables.read("chunks", ["place", "record", "row"], [doc_id])
+        if not told["row"] and doc_id not in self:
             raise KeyError(doc_id)
-        columns = [told[name].to_pylist() for name in ("place", "record", "_rowid")]
-        return [(record, row) for _, record, row in sorted(zip(*columns, strict=True))]
-
-    def _ask(self, table: str, condition: str, columns: list[str], *, with_row_id: bool = False) -> Any:
-        def ask() -> Any:
-            asked = self._tables[table].search().where(condition).select(columns)
-            if with_row_id:
-                asked = asked.with_row_id(True)
-            return asked.to_arrow(timeout=self._database.timeout())
-
-        return self._database.within(f"reading {table}", ask)
+        return [(record, row) for _, record, row in sorted(zip(*told.values(), strict=True))]
 
 
 class _Values(ValuesView[Document]):
-    def __init__(self, documents: LanceDocuments) -> None:
+    def __init__(self, documents: KeptDocuments) -> None:
         super().__init__(documents)
         self._documents = documents
 
@@ -171,14 +158,14 @@ class _Values(ValuesView[Document]):
             yield from self._documents.several(doc_ids[begin : begin + _STEP])
 
 
-class LanceChunks:
-    """Chunks by place, which is their row id.
+class KeptChunks:
+    """Chunks by place.
 
     Args:
         rows: of the table of chunks.
     """
 
-    def __init__(self, rows: LanceRows) -> None:
+    def __init__(self, rows: KeptRows) -> None:
         self._rows = rows
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The real pipeline over LanceDB: the answers of the index in a folder. All questions: benchmarks/stores.py."""
+"""The real pipeline over a database: the answers of the index in a folder. All questions: benchmarks/stores.py."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
-from keepers import needs_lance
+from keepers import Keeper, every_database
 
 from rag import Pipeline, ask
 from rag.cli import main
 from rag.evaluation.datasets import load_dataset, own_seed_questions
 from rag.evaluation.question_sets import QuestionSet
 
-pytestmark = needs_lance
 
-
+@every_database
 def test_commands_and_answers_are_those_of_a_folder(
-    pipeline: Pipeline, seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keeper: Keeper, pipeline: Pipeline, seeds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    uri = f"lance://{tmp_path / 'corpus'}"
+    uri = str(keeper.place(tmp_path))
     assert main(["index", str(seeds), "--index", uri]) == 0
     assert main(["doctor", "--index", uri]) == 0
     assert f"index: {uri} state 1: 5 documents" in capsys.readouterr().out
