@@ -25,6 +25,9 @@ ENCODER_FOLDER = Path(__file__).parent / "models" / "encoder"
 ENCODER_FORMAT = 1
 MAX_TOKENS = 256
 
+# Texts whose tokens are kept between being counted and being encoded: 15 MB of them.
+_MOST_COUNTED = 16_384
+
 
 class OnnxEncoder:
     """The bundled encoder; files are read at the first use.
@@ -41,6 +44,8 @@ class OnnxEncoder:
         ModelError: at the first use, where a file is missing, altered or of another format.
     """
 
+    concurrent = True  # several threads may encode at once, see `rag.ahead`
+
     def __init__(self, config: EncoderConfig | None = None, folder: Path = ENCODER_FOLDER) -> None:
         self._config = config or EncoderConfig()
         self._folder = folder
@@ -48,6 +53,7 @@ class OnnxEncoder:
         self._card: dict[str, Any] = {}
         self._tokenizer: Any = None
         self._session: Any = None
+        self._counted: dict[str, npt.NDArray[np.int64]] = {}
 
     @property
     def encoder_id(self) -> str:
@@ -80,7 +86,14 @@ class OnnxEncoder:
             check_sha256(self._folder / name, self._sha256(name))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding.ids) for encoding in self._tokens(texts)]
+        counts = []
+        for text, encoding in zip(texts, self._tokens(texts), strict=True):
+            ids = np.array([encoding.ids], np.int64)
+            counts.append(ids.shape[1])
+            # What is cut from documents is counted first and then encoded.
+            if ids.shape[1] <= self.max_tokens and len(self._counted) < _MOST_COUNTED:
+                self._counted[text] = ids
+        return counts
 
     def encode_document(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
@@ -104,9 +117,13 @@ class OnnxEncoder:
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         session = self._load_session()
+        counted = [self._counted.pop(text, None) for text in texts]
+        uncounted = [text for text, ids in zip(texts, counted, strict=True) if ids is None]
+        encodings = iter(self._tokens(uncounted))
         rows = []
-        for encoding in self._tokens(texts):
-            ids = _cut(encoding.ids, self.max_tokens)
+        for ids in counted:
+            if ids is None:
+                ids = _cut(next(encodings).ids, self.max_tokens)
             feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
             rows.append(session.run(["vectors"], feed)[0][0])
         vectors = np.asarray(rows, dtype=np.float32)

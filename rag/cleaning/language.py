@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from itertools import chain
 
 __all__ = [
     "ASKING_WORDS",
@@ -79,6 +80,7 @@ _SCRIPTS = (
     ("hi", re.compile("[\u0900-\u097f]")),
     ("th", re.compile("[\u0e00-\u0e7f]")),
 )
+_OTHER_SCRIPT = re.compile("".join(("[", *(pattern.pattern[1:-1] for _, pattern in _SCRIPTS), "]")))
 _WORD = re.compile(r"[^\W\d_]+")
 _SAMPLE = 1500  # characters; a paragraph's language shows long before
 
@@ -90,7 +92,7 @@ def guess_language(text: str, default: str = "en") -> str:
     'es'
     """
     sample = text[:_SAMPLE]
-    if not sample.isascii():
+    if _OTHER_SCRIPT.search(sample):
         letters = sum(map(str.isalpha, sample))
         for code, pattern in _SCRIPTS:
             n = len(pattern.findall(sample))
@@ -98,7 +100,7 @@ def guess_language(text: str, default: str = "en") -> str:
             if n and n >= letters * (0.1 if code == "ja" else 0.3):
                 return code
     words = _WORD.findall(sample.lower())
-    hits = Counter(code for word in words for code in _LANGUAGES.get(word, ()))
+    hits = Counter(chain.from_iterable(filter(None, map(_LANGUAGES.get, words))))
     if not hits:
         return default
     best, n = hits.most_common(1)[0]

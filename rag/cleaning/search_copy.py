@@ -10,6 +10,8 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from rag.cleaning.markup import is_plain, scan
 from rag.datatypes import Span
@@ -204,7 +206,7 @@ class _Builder:
 
 
 def _compose(mapped: MappedText) -> MappedText:
-    """The same text in NFC. Slow, and needed only for the few texts that are not composed already."""
+    """The same text in NFC. Only the clusters with a character that composes are looked at one by one."""
     builder = _Builder()
     for start, end in _clusters(mapped):
         raw = Span(mapped._raw_start(start), mapped._raw_end(end - 1))
@@ -213,16 +215,31 @@ def _compose(mapped: MappedText) -> MappedText:
 
 
 def _clusters(mapped: MappedText) -> Iterator[tuple[int, int]]:
-    """Stretches that may be normalised on their own, none of which cuts a unit of the mapping."""
-    fixed: set[int] = set()
-    for (t0, r0), (t1, r1) in zip(mapped.breakpoints, mapped.breakpoints[1:], strict=False):
+    """Stretches that may be normalised on their own, none of which cuts a unit of the mapping.
+
+    One that was copied character by character and holds nothing that composes is as long as it can be.
+    """
+    text = mapped.text
+    held = set(text)
+    joining = {char for char in held if _joins(char)}
+    composing = joining.union(char for char in held if not unicodedata.is_normalized("NFC", char))
+    cuts, fixed = set[int](), set[int]()
+    for (t0, r0), (t1, r1) in pairwise(mapped.breakpoints):
+        cuts.add(t0)
         if t1 - t0 not in (0, r1 - r0):
             fixed.update(range(t0 + 1, t1))
+    for at, char in enumerate(text) if composing else ():
+        if char in composing:
+            cuts.update((at - 1, at, at + 1))
     start = 0
-    for at in range(1, len(mapped.text)):
-        char = mapped.text[at]
-        joins = at in fixed or unicodedata.category(char).startswith("M") or "\u1160" <= char <= "\u11ff"
-        if not joins:
+    for at in sorted(cuts - fixed):
+        if start < at < len(text) and text[at] not in joining:
             yield start, at
             start = at
-    yield start, len(mapped.text)
+    yield start, len(text)
+
+
+@lru_cache(maxsize=4096)
+def _joins(char: str) -> bool:
+    """Whether a character may be drawn into the one before it: marks, and Korean vowels and finals."""
+    return char >= "\u0300" and (unicodedata.category(char).startswith("M") or "\u1160" <= char <= "\u11ff")

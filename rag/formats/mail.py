@@ -114,8 +114,8 @@ def _add_body(message: EmailMessage, out: Canonical, notes: list[str], depth: in
         return
     name = _safe_filename(message)
     if message.get_content_disposition() == "attachment" or kind not in ("text/plain", "text/html"):
-        if name:
-            notes.append(f"attachment not read: {name}; save it into the folder to have it indexed")
+        shown = name or f"one of kind {kind} without a name"
+        notes.append(f"attachment not read: {shown}; save it into the folder to have it indexed")
         return
     raw = body_bytes(message)
     if kind == "text/html":

@@ -103,4 +103,6 @@ def removable(library: Library) -> list[Any]:
 
 def _words(result: Result, s: Strings) -> str:
     text = s(result.key, **result.values)
-    return text if result.key.startswith("result_") else s("result_failed", reason=text)
+    if not result.key.startswith("result_"):
+        return s("result_failed", reason=text)
+    return s("result_noted", result=text, notes="; ".join(result.notes)) if result.notes else text

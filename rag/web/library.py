@@ -43,11 +43,13 @@ class Result:
         name: as the person knows it.
         key: which message of the string table says so.
         values: what the message names.
+        notes: what of the file is not in its text, or may be missing.
     """
 
     name: str
     key: str
     values: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -187,7 +189,7 @@ class Library:
 
     def _take(self, path: Path, used: set[str]) -> Result:
         """Copy an upload into the library, if it can be read."""
-        from rag.corpus import SourceFile, read_file
+        from rag.corpus import SourceFile, parse_file, read_bytes
 
         shown = plain(path.name)[:200]
         name = safe_name(path.name)
@@ -200,11 +202,13 @@ class Library:
         added = self.added()
         if ADDED + name not in added and len(added) >= LIMITS.files:
             return Result(shown, "too_many", {"n": LIMITS.files})
+        source = SourceFile(name, path)
         try:
-            read_file(SourceFile(name, path), self._options())
+            parsed = parse_file(source, *read_bytes(source), self._options())
         except FileError as error:
             reason = plain(str(error)).removeprefix(f"{name}: ")
             return Result(shown, "result_failed", {"reason": reason})
+        notes = tuple(map(plain, parsed.notes))
         # Folders come without their structure: two files of one name are two documents.
         stem, suffix, number = Path(name).stem, Path(name).suffix, 1
         while name in used:
@@ -214,12 +218,12 @@ class Library:
         target = self._documents / ADDED / name
         known = target.exists()
         if known and _digest(target) == _digest(path):
-            return Result(name, "result_same")
+            return Result(name, "result_same", notes=notes)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self._folder / f".{name}.tmp"
         shutil.copyfile(path, temporary)
         os.replace(temporary, target)
-        return Result(name, "result_replaced" if known else "result_ok")
+        return Result(name, "result_replaced" if known else "result_ok", notes=notes)
 
     def _options(self) -> ParseOptions | None:
         """How the index that the server was started with reads files."""

@@ -11,6 +11,7 @@ from fake import FakePipeline
 
 from rag.datatypes import Citation
 from rag.formats import SUFFIXES
+from rag.web.adding import told
 from rag.web.export import export
 from rag.web.library import Library
 from rag.web.render import citation_line, place
@@ -57,6 +58,28 @@ def test_every_upload_is_told_what_became_of_it(library: Library) -> None:
     assert "truncated, or no Word document" in reasons["cut.docx"]
     assert "empty (0 bytes)" in reasons["empty.eml"]
     assert results["sheet.xlsx"].key == "wrong_type"
+
+
+def test_what_an_upload_leaves_out_is_told(library: Library) -> None:
+    mixed = b"<html><head><meta charset=utf-8></head><body><p>The caf\xc3\xa9, the caf\xe9.</p></body></html>"
+    mail = (
+        b"From: a@example.org\nSubject: Ferry\nContent-Type: multipart/mixed; boundary=B\n\n"
+        b"--B\n\nThe ferry is green.\n"
+        b'--B\nContent-Type: image/png\nContent-Disposition: attachment; filename="<b>map.png"\n\nx\n'
+        b"--B\nContent-Type: image/gif\n\nx\n--B--\n"
+    )
+    for name, data in {"mixed.html": mixed, "mail.eml": mail, "plain.txt": b"The ferry is green.\n"}.items():
+        (library._temporary / name).write_bytes(data)
+    done = library.add([str(path) for path in sorted(library._temporary.iterdir())], quiet)
+    assert [result.key for result in done] == ["result_ok"] * 3
+    said = dict(zip(["mail.eml", "mixed.html", "plain.txt"], map(str, done), strict=True))
+    assert "<b>map.png" in said["mail.eml"]
+    assert "image/gif without a name" in said["mail.eml"]
+    page = told(done, strings("en"))
+    assert "added, but note: " in page
+    assert "Windows-1252" in page
+    assert "<b>map" not in page, "a note is shown as text"
+    assert page.count("but note") == 2
 
 
 def test_a_document_whose_file_has_gone_stays_as_its_text(library: Library) -> None:
