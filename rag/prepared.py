@@ -15,12 +15,13 @@ from rag.assembly import Part, Progress, encode_parts
 from rag.config import Config
 from rag.corpus import SourceFile
 from rag.encoder import Encoder
+from rag.errors import ConfigError
 from rag.index import Index, IndexReport, conclude, find_changes, known_texts, note_texts
 from rag.ingest import make_shard
 from rag.seen import Seen
 from rag.stores.base import Floats
 
-__all__ = ["Prepare", "Prepared", "prepare_here"]
+__all__ = ["Prepare", "Prepared", "in_a_folder", "prepare_here"]
 
 
 class Prepared(Protocol):
@@ -74,6 +75,14 @@ def prepare_here(
     here = _Here([batch for batch in batches if batch[0]])
     conclude(report, here.doc_ids, old)
     return nullcontext(here)
+
+
+def in_a_folder(index: str) -> ConfigError:
+    """The error where others are to make what an index in a folder will hold."""
+    return ConfigError(
+        f"the index {index!r} is in a folder, which one process reads, encodes and writes; a cluster can fill one "
+        "in a database: --index lance://FOLDER, lance://s3://BUCKET/PATH or milvus://HOST/COLLECTION"
+    )
 
 
 class _Here:
