@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from rag.formats.zipped import Zipped
 
 __all__ = ["parse"]
 
+_COARSE = re.compile(r"[12]\d{3}(?:-(?:0[1-9]|1[0-2]))?")
 _PAGES = ("application/xhtml+xml", "text/html", "application/html+xml")
 
 
@@ -52,7 +54,7 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         out.text(),
         title=facts.get("title"),
         author=facts.get("creator"),
-        date=iso_date(_whole_date(facts.get("date"))),
+        date=_date(facts.get("date")),
         language=language_code(facts.get("language")),
         source=facts.get("publisher"),
         notes=tuple(notes),
@@ -107,6 +109,6 @@ def _facts(package: Any) -> dict[str, str]:
     return {name: ", ".join(texts[:10]) if name == "creator" else texts[0] for name, texts in found.items()}
 
 
-def _whole_date(text: str | None) -> str | None:
-    """Books often state the year alone: its first day, so that it sorts."""
-    return f"{text}-01-01" if text and len(text) == 4 and text.isdigit() else text
+def _date(text: str | None) -> str | None:
+    """A day, or the year or month alone that books often state."""
+    return iso_date(text) or (text if text and _COARSE.fullmatch(text) else None)

@@ -120,9 +120,7 @@ def _mixed(data: bytes, encoding: str) -> tuple[str, str | None]:
     # One handler a call would pile up in the registry: it is set anew under one name.
     codecs.register_error("rag-western", western)
     parts.append(decoder("rag-western").decode(data, True))
-    note = (
-        f"encodings are mixed: {n_bad} places are not {encoding} and were read as Windows-1252"
-        if n_bad
-        else None
-    )
-    return "".join(parts), note
+    if not n_bad:
+        return "".join(parts), None
+    places = "1 place is" if n_bad == 1 else f"{n_bad} places are"
+    return "".join(parts), f"encodings are mixed: {places} not {encoding} and read as Windows-1252"

@@ -114,7 +114,7 @@ class TestBooks:
         parsed = read_book(data, PLAIN)
         assert parsed.text == "# One\n\nIt was late.\n\n# Two\n\nIt was later & darker.\n"
         assert (parsed.title, parsed.author, parsed.date, parsed.language, parsed.source) == (
-            "The Quay", "Ada Moor", "1931-01-01", "en", "Elm Press"
+            "The Quay", "Ada Moor", "1931", "en", "Elm Press"
         )  # fmt: skip
 
     def test_a_missing_chapter_is_said(self) -> None:
