@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rag.ahead import Ahead
 from rag.checkpoint import Checkpoint
 from rag.chunking import chunk_document
 from rag.cleaning import read_structure
@@ -110,6 +111,9 @@ def read_part(
     chunks = chunk_document(document, config.chunk, encoder)
     if not chunks:
         raise FileError(f"{doc_id}: no sentence found; expected text besides blanks, markup and link lists")
+    rows = [(known or {}).get(chunk.text, -1) for chunk in chunks]
+    if isinstance(encoder, Ahead):
+        encoder.begin([chunk.text for chunk, row in zip(chunks, rows, strict=True) if row < 0])
     return Part(
         doc_id=doc_id,
         sha256=sha256,
@@ -119,7 +123,7 @@ def read_part(
         chunks=[encode_chunk(chunk) for chunk in chunks],
         texts=[chunk.text for chunk in chunks],
         language=document.language,
-        rows=[(known or {}).get(chunk.text, -1) for chunk in chunks],
+        rows=rows,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rag.ahead import ahead
 from rag.assembly import Part, Progress, encode_parts
 from rag.checkpoint import Checkpoint
 from rag.config import Config
@@ -111,7 +112,7 @@ def update_index(
     root = Path(index_path)
     found = find_files(given, exclude=root)
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
-    with writing(root) as writer:
+    with writing(root) as writer, ahead(encoder) as encoder:
         old = _open_old(root, config, encoder, report)
         seen = Seen(root) if check or old is None else Seen.load(root)
         fresh = _read_files(found.files, old, config, encoder, report, seen)
