@@ -175,6 +175,8 @@ def _index(args: argparse.Namespace) -> int:
             raise ConfigError("--watch and --ray are both given; expected one: a cluster is for much at once")
         prepare = preparing_on(args.ray, args.paths, args.index, staging=args.staging, n_workers=args.workers)
         label, unit = "documents", "document"
+    elif args.workers is not None or args.staging is not None:
+        raise ConfigError("--workers and --staging say how a cluster works; expected --ray ADDRESS with them")
     config = Config(
         chunk=ChunkConfig(remove_furniture=not args.keep_furniture),
         encoder=EncoderConfig(args.encoder),
