@@ -90,7 +90,7 @@ def group_copies(names: Sequence[str], sketches: Sketches) -> list[list[str]]:
 
     finder = MinHashLSH(threshold=LEAST_ALIKE, num_perm=SKETCH_SIZE)
     groups: dict[int, list[str]] = {}
-    for place in sorted(worth, key=names.__getitem__):
+    for place in sorted(_meeting(sketches, worth, finder.hashranges), key=names.__getitem__):
         own = sketches[place]
         sketch = LeanMinHash(seed=_SEED, scheme=_SCHEME, hashvalues=own)
         # Only the first of each group is compared: a thousand copies cost a thousand looks, not a million.
@@ -102,3 +102,14 @@ def group_copies(names: Sequence[str], sketches: Sketches) -> list[list[str]]:
             groups[place] = [names[place]]
             finder.insert(place, sketch, check_duplication=False)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _meeting(sketches: Sketches, worth: list[int], bands: Sequence[tuple[int, int]]) -> list[int]:
+    """Those that share a whole band with another, the only ones that the finder could find; a few more by chance."""
+    meeting = np.zeros(len(worth), np.bool_)
+    factors = np.random.default_rng(_SEED).integers(1, 2**63, SKETCH_SIZE, np.uint64) | np.uint64(1)
+    for begin, end in bands:
+        keys = (sketches[worth, begin:end] * factors[begin:end]).sum(axis=1, dtype=np.uint64)
+        _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        meeting |= counts[which] > 1
+    return [place for place, meets in zip(worth, meeting.tolist(), strict=True) if meets]

@@ -20,6 +20,7 @@ from typing import Any
 
 from rag.errors import FileError, IndexMismatch, IndexMissing, RagError
 from rag.formats import SUFFIXES, ParseOptions
+from rag.seen import Stamp, stamp_of
 from rag.web.markup import plain
 from rag.web.options import LIMITS
 from rag.web.service import PipelineLike, Service, report
@@ -109,6 +110,7 @@ class Library:
         self._service, self._temporary = service, temporary.resolve()
         self._base = service.pipeline
         self._make = make
+        self._digest = _Digests()
         self._busy = threading.Lock()
         self.suffixes = sorted(suffixes)
         if self.added():
@@ -217,7 +219,7 @@ class Library:
         used.add(name)
         target = self._documents / ADDED / name
         known = target.exists()
-        if known and _digest(target) == _digest(path):
+        if known and self._digest(target) == self._digest(path):
             return Result(name, "result_same", notes=notes)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self._folder / f".{name}.tmp"
@@ -271,7 +273,7 @@ class Library:
                 path.unlink()
         for doc_id, document in index.documents.items():
             target = self._documents / names[doc_id]
-            if doc_id.startswith(ADDED) or (target.exists() and _digest(target) == document.sha256):
+            if doc_id.startswith(ADDED) or (target.exists() and self._digest(target) == document.sha256):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.unlink(missing_ok=True)
@@ -284,7 +286,7 @@ class Library:
     def _unchanged(self, doc_id: str, sha256: str) -> Path | None:
         """A document's file, if it is still what was indexed."""
         for path in (self._documents / doc_id, locate(self._base.index, doc_id)):
-            if path is not None and path.is_file() and _digest(path) == sha256:
+            if path is not None and path.is_file() and self._digest(path) == sha256:
                 return path
         return None
 
@@ -300,6 +302,20 @@ def _is_text(doc_id: str) -> bool:
     return kind is None or kind.module is None
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class _Digests:
+    """sha256 of files; one that was not written since is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[Stamp, str]] = {}
+
+    def __call__(self, path: Path) -> str:
+        # A link's stamp says nothing about what it leads to.
+        stamp = None if path.is_symlink() else stamp_of(path)
+        known = self._known.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if stamp is not None:
+            self._known[path] = (stamp, digest)
+        return digest

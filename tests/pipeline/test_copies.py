@@ -162,3 +162,18 @@ def test_sketches() -> None:
     assert group_copies(names, np.stack([one, other, same, nothing, nothing])) == [["a", "b"]]
     assert group_copies(names[::-1], np.stack([nothing, nothing, same, other, one])) == [["a", "b"]]
     assert group_copies([], np.zeros((0, SKETCH_SIZE), np.uint32)) == []
+
+
+def test_copies_are_found_among_many_that_are_none() -> None:
+    made = np.random.default_rng(4)
+    sketches = made.integers(1, 2**32, (300, SKETCH_SIZE), np.uint32)
+    expected = []
+    for first in range(0, 60, 3):
+        for copy in (first + 1, first + 2):
+            alike = made.permutation(SKETCH_SIZE)[:60]
+            sketches[copy, alike] = sketches[first, alike]
+        expected.append([f"{place:03}" for place in range(first, first + 3)])
+    names = [f"{place:03}" for place in range(300)]
+    assert group_copies(names, sketches) == expected
+    order = made.permutation(300)
+    assert group_copies([names[at] for at in order], sketches[order]) == expected

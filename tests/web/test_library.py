@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import socket
 import threading
@@ -15,7 +17,7 @@ from fake import FakePipeline
 from sites import ANSWERED, SEEDS, Site
 from test_chat import ask, html_of, window
 
-from rag.web.library import Library, safe_name
+from rag.web.library import Library, _Digests, safe_name
 from rag.web.service import Service
 
 
@@ -80,6 +82,27 @@ def test_base_documents_keep_their_names_and_bytes(library: Library) -> None:
         copy = library._documents / path.name
         assert copy.read_bytes() == path.read_bytes()
         assert library._service.pipeline.index.documents[path.name].text == path.read_bytes().decode()
+
+
+def test_files_that_were_not_written_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.seen._RACY_NS", 0)
+    path, read = tmp_path / "a.txt", list[str]()
+    digest = hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, kind: read.append(file.name) or digest(file, kind)
+    )
+    digests = _Digests()
+    path.write_text("one", "utf-8")
+    link = tmp_path / "link.txt"
+    link.symlink_to(path)
+    assert digests(path) == digests(path) == hashlib.sha256(b"one").hexdigest()
+    assert len(read) == 1
+    assert digests(link) == digests(path)
+    path.write_text("two", "utf-8")
+    os.utime(path, (1, 1))
+    assert digests(path) == digests(link) == hashlib.sha256(b"two").hexdigest()
 
 
 def test_same_replaced_removed(library: Library) -> None:
