@@ -20,8 +20,10 @@ from rag.stores import FLAT_BELOW
 from rag.stores.base import Floats
 from rag.stores.database import TABLES, State
 from rag.stores.milvus import MilvusDatabase, any_of
+from rag.stores.milvus_collections import Collections
+from rag.stores.milvus_schema import TEXT_BYTES
 from rag.stores.milvus_tables import spelled, unspelled
-from rag.stores.milvus_writing import Attempt, Collections, writing
+from rag.stores.milvus_writing import Attempt, writing
 
 __all__ = ["update_milvus"]
 
@@ -30,9 +32,6 @@ VECTORS_INDEXED_FROM = FLAT_BELOW
 
 # Rows of a state stay this long after another took its place, for readers that have it open.
 KEEP = timedelta(hours=2)
-
-# Bytes that Milvus lets a text have.
-_TEXT = 65_535
 
 
 def update_milvus(
@@ -181,9 +180,9 @@ def _fitting(text: str, doc_id: str) -> str:
     Raises:
         ConfigError: one that is too long.
     """
-    if len(text.encode()) > _TEXT:
+    if len(text.encode()) > TEXT_BYTES:
         raise ConfigError(
             f"{doc_id!r}: {len(text.encode())} bytes of one chunk's words, or of what the file says of itself; Milvus "
-            f"takes {_TEXT}: leave the file out, or choose smaller chunks, or lance://"
+            f"takes {TEXT_BYTES}: leave the file out, or choose smaller chunks, or lance://"
         )
     return text

@@ -157,27 +157,46 @@ class MilvusDatabase(AnyDatabase):
         Raises:
             IndexUnavailable: down, or slow.
         """
-        last = -1
-        while True:
 
-            def ask(client: Any, more: dict[str, Any], last: int = last) -> list[dict[str, Any]]:
-                return list(
-                    client.query(
-                        collection,
-                        filter=f"({condition}) and id > {last}",
-                        output_fields=["id", *fields],
-                        limit=PAGE,
-                        consistency_level=consistency,
-                        **more,
-                    )
+        def begin(client: Any, more: dict[str, Any]) -> Any:
+            return client.query_iterator(
+                collection,
+                batch_size=PAGE,
+                filter=condition,
+                output_fields=["id", *fields],
+                consistency_level=consistency,
+                **more,
+            )
+
+        # A page may be shorter than asked for without being the last: the end is one without rows.
+        iterator = self.call(what, begin)
+        while found := self.call(what, lambda client, more: list(iterator.next())):
+            yield found
+        iterator.close()
+
+    def some(
+        self,
+        what: str,
+        collection: str,
+        condition: str,
+        fields: Sequence[str],
+        *,
+        consistency: str = "Strong",
+    ) -> list[dict[str, Any]]:
+        """As `pages`, at once: for conditions that few rows meet."""
+
+        def ask(client: Any, more: dict[str, Any]) -> list[dict[str, Any]]:
+            return list(
+                client.query(
+                    collection,
+                    filter=condition,
+                    output_fields=["id", *fields],
+                    consistency_level=consistency,
+                    **more,
                 )
+            )
 
-            found = self.call(what, ask)
-            if found:
-                yield found
-                last = max(int(row["id"]) for row in found)
-            if len(found) < PAGE:
-                return
+        return self.call(what, ask)
 
     def collection(self, epoch: int, table: str) -> str:
         """The collection of a table that was made by some attempt."""
@@ -195,23 +214,25 @@ class MilvusDatabase(AnyDatabase):
 
     def row(self, key: str) -> dict[str, Any] | None:
         """A row of the collection of states; None where there is none, or no such collection."""
+        found = self._rows(any_of("key", [key]))
+        return found[0] if found else None
+
+    def _rows(self, condition: str) -> list[dict[str, Any]]:
+        """Rows of the collection of states, by key."""
 
         def ask(client: Any, more: dict[str, Any]) -> list[dict[str, Any]]:
             if not client.has_collection(self.name, **more):
                 return []
-            condition = any_of("key", [key])
-            return list(
-                client.query(
-                    self.name,
-                    filter=condition,
-                    output_fields=["number", "about"],
-                    consistency_level="Strong",
-                    **more,
-                )
+            told = client.query(
+                self.name,
+                filter=condition,
+                output_fields=["key", "number", "about"],
+                consistency_level="Strong",
+                **more,
             )
+            return sorted(told, key=lambda row: str(row["key"]))
 
-        found = self.call("reading the state", ask)
-        return found[0] if found else None
+        return self.call("reading the state", ask)
 
     def put_row(self, key: str, number: int, about: str) -> None:
         """Write a row of the collection of states; one that has this key is replaced in one step."""
@@ -241,20 +262,7 @@ class MilvusDatabase(AnyDatabase):
         now = self.row(_NOW)
         if now is None:
             return None
-
-        def ask(client: Any, more: dict[str, Any]) -> list[dict[str, Any]]:
-            condition = f'number == {now["number"]} and key like "about%"'
-            return list(
-                client.query(
-                    self.name,
-                    filter=condition,
-                    output_fields=["key", "about"],
-                    consistency_level="Strong",
-                    **more,
-                )
-            )
-
-        pieces = sorted(self.call("reading the state", ask), key=lambda row: str(row["key"]))
+        pieces = self._rows(f'number == {now["number"]} and key like "about%"')
         return [(int(now["about"]), "".join(row["about"] for row in pieces))]
 
     def _connected(self) -> Any:

@@ -21,7 +21,7 @@ from rag.errors import ConfigError
 from rag.stores.base import Floats, Ints
 from rag.stores.database import TABLES, State
 from rag.stores.kept import Row, Selection, Tables
-from rag.stores.milvus import MilvusDatabase, alive, any_of
+from rag.stores.milvus import PAGE, MilvusDatabase, alive, any_of
 
 __all__ = ["MilvusTables", "spelled", "unspelled"]
 
@@ -72,7 +72,9 @@ class MilvusTables(Tables):
         if "record" in columns:
             fields.append("n_pieces")
         found: dict[str, list[Any]] = {name: [] for name in columns}
-        for rows in self._pages(f"reading {table}", table, condition, fields):
+        # Documents that are named are few; one may have any number of chunks.
+        few = doc_ids is not None and table == "documents"
+        for rows in (self._some if few else self._pages)(f"reading {table}", table, condition, fields):
             if "record" in columns:
                 self._complete(rows)
             for name in columns:
@@ -81,18 +83,19 @@ class MilvusTables(Tables):
 
     def rows(self, places: Sequence[int]) -> dict[int, Row]:
         """Some chunks by id."""
-        condition = f"id in {list(map(int, places))}"
         found = {}
         fields = ["record", "n_pieces", "terms", "n_terms", "vector"]
-        for rows in self._pages("fetching chunks", "chunks", condition, fields):
-            self._complete(rows)
-            for row in rows:
-                found[int(row["id"])] = Row(
-                    _value("record", row),
-                    Counter(unspelled(row["terms"])),
-                    int(row["n_terms"]),
-                    np.array(row["vector"], np.float32),
-                )
+        for begin in range(0, len(places), PAGE):
+            condition = f"id in {list(map(int, places[begin : begin + PAGE]))}"
+            for rows in self._some("fetching chunks", "chunks", condition, fields):
+                self._complete(rows)
+                for row in rows:
+                    found[int(row["id"])] = Row(
+                        _value("record", row),
+                        Counter(unspelled(row["terms"])),
+                        int(row["n_terms"]),
+                        np.array(row["vector"], np.float32),
+                    )
         return found
 
     def nearest(
@@ -140,7 +143,7 @@ class MilvusTables(Tables):
     def counts(self, terms: Sequence[str]) -> Mapping[str, int]:
         """From the collection of terms."""
         condition = f"{self._alive} and {any_of('term', list(map(spelled, terms)))}"
-        pages = self._pages("counting words", "terms", condition, ["term", "n"])
+        pages = self._some("counting words", "terms", condition, ["term", "n"])
         return {unspelled(row["term"])[0]: int(row["n"]) for rows in pages for row in rows}
 
     def _search(
@@ -171,6 +174,11 @@ class MilvusTables(Tables):
 
     def _pages(self, what: str, table: str, condition: str, fields: Sequence[str]) -> Any:
         return self._database.pages(
+            what, self._names[table], condition, fields, consistency=self._consistency()
+        )
+
+    def _some(self, what: str, table: str, condition: str, fields: Sequence[str]) -> Any:
+        yield self._database.some(
             what, self._names[table], condition, fields, consistency=self._consistency()
         )
 

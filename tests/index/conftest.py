@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hash_encoder import HashEncoder
+from keepers import MILVUS, USED
 from small_texts import TEXTS
 
 from rag.config import Config
 from rag.index import Index, IndexReport, update_index
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_server() -> Iterator[None]:
+    """Nothing of the tests stays on a Milvus server."""
+    yield
+    if USED and MILVUS is not None:
+        from pymilvus import MilvusClient
+
+        client = MilvusClient(uri=MILVUS)
+        for name in client.list_collections():
+            if USED.intersection((name, "_".join(name.split("_")[:2]))):
+                client.drop_collection(name)
 
 
 @pytest.fixture

@@ -38,9 +38,15 @@ needs_lance = pytest.mark.skipif(WITHOUT_LANCE is not None, reason=WITHOUT_LANCE
 needs_milvus = pytest.mark.skipif(WITHOUT_MILVUS is not None, reason=WITHOUT_MILVUS or "")
 
 
+# Names of collections that the tests have used.
+USED: set[str] = set()
+
+
 def milvus_place(own: Path) -> str:
     """A collection of its own for each test."""
-    return f"milvus://{MILVUS}/test_{zlib.crc32(str(own).encode())}"
+    name = f"test_{zlib.crc32(f'{os.getpid()} {own}'.encode())}"
+    USED.add(name)
+    return f"milvus://{MILVUS}/{name}"
 
 
 @dataclass(frozen=True)

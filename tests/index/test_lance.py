@@ -17,15 +17,13 @@ from hash_encoder import HashEncoder
 from keepers import needs_lance
 
 import rag.lance_update
-from rag.config import ChunkConfig, Config
+from rag.config import Config
 from rag.errors import (
     ConfigError,
     IndexBusy,
-    IndexMismatch,
     IndexMissing,
     IndexUnavailable,
     OptionalDependencyError,
-    SourceError,
 )
 from rag.index import IndexReport
 from rag.lance_index import LanceIndex
@@ -93,58 +91,6 @@ def test_of_two_writers_that_can_t_see_each_other_one_fails(folder: Path, uri: s
     with pytest.raises(IndexBusy, match="changed by another process"):
         database.replace_state(before, before)
     assert len(LanceIndex.load(uri).documents) == 4
-
-
-@needs_lance
-def test_what_a_stopped_writer_left_is_never_seen(
-    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(folder, uri)
-    (folder / "new.txt").write_text("The tower was built in 1801 by the guild of masons.\n")
-    (folder / "bridge.txt").unlink()
-
-    def stop(*args: object) -> None:
-        raise KeyboardInterrupt
-
-    for _ in range(2):
-        with monkeypatch.context() as patch:
-            patch.setattr(Database, "replace_state", stop)
-            with pytest.raises(KeyboardInterrupt):
-                write(folder, uri)
-        index = LanceIndex.load(uri)
-        assert "bridge.txt" in index.documents
-        assert "new.txt" not in index.documents
-        assert len(index.words.search("guild of masons", 5)[0]) == 0
-    write(folder, uri)
-    index = LanceIndex.load(uri)
-    assert sorted(index.documents) == ["deep/library.md", "harbour.txt", "new.txt"]
-    assert index.tables["chunks"].count_rows() == len(index.chunks) == 3
-    assert len(index.words.search("guild of masons", 5)[0]) == 1
-
-
-@needs_lance
-def test_other_encoders_and_settings_are_refused_and_rebuilt(folder: Path, uri: str) -> None:
-    write(folder, uri)
-    with pytest.raises(IndexMismatch, match=r"'hash sha256:0 dim:16'.*in use is 'other'.*rag index PATH"):
-        LanceIndex.load(uri, encoder_id="other")
-    with pytest.raises(IndexMismatch, match="settings"):
-        LanceIndex.load(uri, config=Config(chunk=ChunkConfig(max_tokens=77)))
-    other = HashEncoder("other", dim=24)
-    report = write(folder, uri, other)
-    assert report.rebuilt is not None
-    assert len(other.encoded) == report.n_chunks == 3
-    index = LanceIndex.load(uri, encoder_id="other")
-    assert index.vectors.search(np.ones((1, 24), np.float32), 9)[0].shape == (1, 3)
-
-
-@needs_lance
-def test_a_run_that_fails_leaves_the_index(folder: Path, uri: str, tmp_path: Path) -> None:
-    write(folder, uri)
-    for path in list(folder.rglob("*.*")):
-        path.unlink()
-    with pytest.raises(SourceError):
-        write(folder, uri)
-    assert len(LanceIndex.load(uri).documents) == 3
 
 
 @needs_lance

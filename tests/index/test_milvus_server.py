@@ -27,7 +27,13 @@ from rag.web.service import Service
 
 HERE = Path(__file__).resolve().parent
 # All that need a server: here nothing but Milvus's of the tests of every store.
-OVER_IT = ["test_milvus.py", "test_milvus_server.py", "test_every_store.py", "test_database_answers.py"]
+OVER_IT = [
+    "test_milvus.py",
+    "test_milvus_server.py",
+    "test_every_store.py",
+    "test_databases.py",
+    "test_database_answers.py",
+]
 
 
 def why_not() -> str | None:
