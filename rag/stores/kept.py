@@ -294,7 +294,7 @@ class KeptWords(Weighing):
         n = max(SHORT_LIST_LEAST, SHORT_LIST * k)
         places, spoken, lengths = self._rows.tables.sharing(terms, n, allowed)
         wanted = frozenset(terms)
-        held = [Counter(term for term in each if term in wanted) for each in spoken]
+        held = [Counter(filter(wanted.__contains__, each)) for each in spoken]
         scores = self._score(query, held, lengths)
         order = _order(scores, places)[:k]
         order = order[scores[order] > 0]
@@ -305,7 +305,7 @@ class KeptWords(Weighing):
         totals = np.zeros(len(held), np.float32)
         norms = self._norms_of(lengths)
         for term, idf in self._weighed(query):
-            counts = np.array([terms[term] for terms in held], np.int64)
+            counts = np.array([terms.get(term, 0) for terms in held], np.int64)
             totals += factors(counts, norms.copy(), idf)
         return totals
 

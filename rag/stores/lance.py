@@ -18,10 +18,13 @@ damaged gives one clear error.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,9 @@ __all__ = ["TABLES", "Database", "State", "in_list", "quoted"]
 
 _STATE = "state"
 _KEY = "now"
+
+# What mallopt (malloc.h of glibc) calls the most arenas that it may have.
+_M_ARENA_MAX = -8
 
 
 class Database(AnyDatabase):
@@ -61,6 +67,8 @@ class Database(AnyDatabase):
         if importlib.util.find_spec("lancedb") is None:
             raise OptionalDependencyError("lancedb", "lance", f"for the index {uri!r}")
         os.environ.setdefault("LANCEDB_LOG", "error")  # it greets new tables with warnings
+        # Where no lock keeps others out: raises IndexBusy as soon as this process may no longer write.
+        self.still_writing: Callable[[], None] | None = None
         self._connection: Any = None
         self._states: Any = None
 
@@ -70,6 +78,8 @@ class Database(AnyDatabase):
         return folder_of(self.uri)
 
     def _load(self) -> None:
+        if "lancedb" not in sys.modules:
+            _limit_arenas()
         import lancedb  # noqa: F401
 
     def _is_engine_s(self, error: BaseException) -> bool:
@@ -126,6 +136,8 @@ class Database(AnyDatabase):
         """
         import pyarrow as pa
 
+        if self.still_writing is not None:
+            self.still_writing()
         about = json.dumps({**after.about, "tables": dict(after.tables)}, ensure_ascii=False)
         row = pa.table(
             {"key": [_KEY], "generation": pa.array([after.generation], pa.int64()), "about": [about]}
@@ -142,6 +154,13 @@ class Database(AnyDatabase):
                 f"index {self.uri!r} was changed by another process while this one was writing; "
                 "what this one wrote is not used: run it again"
             )
+
+
+def _limit_arenas() -> None:
+    """Let glibc keep no more heaps than processors: one for each of LanceDB's threads is 250 MB that nobody uses."""
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        with suppress(OSError, AttributeError, TypeError):  # other C libraries
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, max(2, os.cpu_count() or 2))
 
 
 def quoted(text: str) -> str:

@@ -8,6 +8,7 @@ A chunk's place is its row id, which holds for one version of the table.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,8 +21,13 @@ from rag.stores.lance import Database, in_list
 
 __all__ = ["LanceTables"]
 
-# What the vector search looks into, and how many candidates it compares exactly for each result.
-N_PROBES = 40
+# Lists that the vector search looks into, at least and among those that LanceDB makes of a million chunks (more
+# chunks take more, by their root), and how many candidates it compares exactly for each result. Of a million,
+# 40 lists find 0.95 of the ten nearest, 80 find 0.97 and 160 find 0.99, in 18, 15 and 20 ms of the processors;
+# 1,024 lists in place of LanceDB's own number found less with as many looked into.
+LEAST_PROBES = 40
+PROBES_OF_A_MILLION = 160
+_MOST_PROBES = 10_000
 REFINE = 10
 
 
@@ -95,7 +101,7 @@ class LanceTables(Tables):
             else:
                 # The fewer chunks may be found, the more lists it takes.
                 share = 1.0 if allowed is None else allowed.n / max(1, self._n)
-                asked = asked.nprobes(min(2000, round(N_PROBES / share))).refine_factor(REFINE)
+                asked = asked.nprobes(_probes(self._n, share)).refine_factor(REFINE)
             return asked.to_arrow(timeout=self._database.timeout())
 
         return self._found(self._database.within("vector search", ask))
@@ -141,6 +147,16 @@ class LanceTables(Tables):
 
     def _found(self, told: Any) -> tuple[Ints, Floats]:
         return told["_rowid"].to_numpy().astype(np.int64), _matrix(told["vector"], self._dim)
+
+
+def _probes(n: int, share: float) -> int:
+    """How many lists to look into, where a filter lets a share of the chunks through.
+
+    >>> [_probes(n, 1.0) for n in (30_000, 10**6, 10**8)], _probes(10**6, 0.1)
+    ([40, 160, 1600], 1600)
+    """
+    wanted = max(LEAST_PROBES, PROBES_OF_A_MILLION * math.sqrt(n / 1e6)) / max(share, 1e-6)
+    return round(min(_MOST_PROBES, wanted))
 
 
 def _condition(allowed: Selection) -> str:

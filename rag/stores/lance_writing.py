@@ -11,6 +11,7 @@ from typing import Any
 
 from rag.errors import IndexBusy, IndexUnavailable, IndexWriteError
 from rag.stores.lance import Database
+from rag.stores.lance_lease import leased
 
 __all__ = ["in_our_words", "schemas", "writing"]
 
@@ -64,13 +65,18 @@ def in_our_words(database: Database) -> Iterator[None]:
 def writing(database: Database) -> Iterator[None]:
     """Be the only process that writes.
 
-    In a folder a lock is held, which a killed process loses at once. On an object store there is none: that
-    two write at once is noticed when their changes meet, and one or both end with `IndexBusy`; while tables
-    are put in order it is not. There, one writer at a time is for whoever starts them to see to.
+    In a folder a lock is held, which a killed process loses at once. On an object store there is none, but a
+    lease (`rag.stores.lance_lease`), which a killed process holds for some minutes.
+
+    Raises:
+        IndexBusy: another process is writing.
+        IndexUnavailable: the store is down or slow.
+        IndexWriteError: the folder can't be written.
     """
     folder = database.folder
     if folder is None:
-        yield
+        with leased(database):
+            yield
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)

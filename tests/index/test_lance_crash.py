@@ -131,4 +131,5 @@ def test_a_writer_is_killed_and_a_reader_never_errs(tmp_path: Path, n_kills: int
     counts = index.tables["terms"].search().to_arrow()
     n_of = dict(zip(counts["term"].to_pylist(), counts["n"].to_pylist(), strict=True))
     assert n_of["document"] == n_of["version"] == 4
-    assert str(acknowledged + 1) not in n_of
+    # Of a version that was not acknowledged no word is counted; a document's own number may be the same.
+    assert n_of.get(str(acknowledged + 1), 0) == (acknowledged + 1 <= 3)
