@@ -4,7 +4,8 @@ The tutorial's code encodes with sentence-transformers on torch, keeps vectors i
 reads with transformers' question-answering pipeline. That pipeline left transformers with version 5, so
 `--python` names an environment with an older one; a second baseline reads as careful people do now, all
 passages in one padded batch. Passages, encoder and reader are the same; the project's own run in int8.
-FAISS and bm25s alone, with nothing read, are floors.
+FAISS and bm25s alone, with nothing read, are floors. This project keeps vectors of quotes that earlier questions
+were compared with; a row of its own says what it takes without.
 
     python -m venv OLD && OLD/bin/pip install torch==2.13.0 transformers==4.57.6 \\
         sentence-transformers==5.1.2 faiss-cpu==1.15.1 numpy==2.4.6
@@ -24,6 +25,8 @@ from rag.errors import RagError
 def systems(python: str | None) -> list[System]:
     """Ours first, then the baselines."""
     found = [System("insources", "insources_pipeline")]
+    name = "insources, nothing kept of other questions"
+    found.append(System(name, "insources_pipeline", settings={"remembered": 0}, shares="insources"))
     if python:
         names = [f"tutorial: question-answering pipeline, {k} read" for k in (8, 3)]
         for name, k, shares in zip(names, (8, 3), (None, names[0]), strict=True):

@@ -11,6 +11,7 @@ from rag.config import Config
 from rag.encoder import load_encoder
 from rag.index import update_index
 from rag.pipeline import Pipeline
+from rag.retriever import Retriever
 
 
 class TimedEncoder:
@@ -45,6 +46,10 @@ def build(job: dict[str, Any]) -> float:
 
 def load(job: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
     pipeline = Pipeline.load(job["place"])
+    if "remembered" in job:
+        pipeline.retriever = Retriever(
+            pipeline.index, load_encoder(), pipeline.config.retrieve, remembered=job["remembered"]
+        )
 
     def ask(question: str) -> dict[str, Any]:
         answer = pipeline.ask(question)

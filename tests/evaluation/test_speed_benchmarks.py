@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import beside, floor, peers, startup, tutorial
+from benchmarks import beside, floor, many, peers, startup, tutorial
+from rag.config import Config
+from rag.encoder import load_encoder
 from rag.errors import RagError
 from rag.evaluation.question_sets import Gold, Question
+from rag.index import update_index
 
 TEXTS = {
     "bridge.txt": "The bridge was opened in 1932 by Mayor Adams. It cost five million pounds to build.",
@@ -116,6 +119,33 @@ def test_floor_runs(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert all(np.isfinite(value) and value > 0 for value in figures["machine"].values())
 
 
+def test_many_runs(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    update_index([made / "texts"], tmp_path / "index", config=Config(), encoder=load_encoder())
+    page = tmp_path / "README.md"
+    page.write_text("<!-- many: begin -->\n<!-- many: end -->\n", "utf-8")
+    given = ["--index", str(tmp_path / "index"), "--questions", str(made / "questions.jsonl")]
+    kept = ["--json", str(tmp_path / "many.json"), "--readme", str(page)]
+    assert many.main([*given, *kept, "--rounds", "1", "--seconds", "0"]) == 0
+    printed = capsys.readouterr().out
+    assert "Answers are all the same." in printed
+    assert printed.strip() in page.read_text("utf-8")
+    ways = json.loads((tmp_path / "many.json").read_text("utf-8"))["ways"]
+    # All read the same; only what was encoded before is left out.
+    assert len({tuple(sorted(way["lengths"]["reader"])) for way in ways.values()}) == 1
+    alone, one, asked_many = (
+        sum(ways[name]["lengths"]["encoder"]) for name in (many.ALONE, many.ONE, many.MANY)
+    )
+    assert one <= asked_many <= alone
+
+
+def test_arithmetic_is_counted_by_length() -> None:
+    pytest.importorskip("onnx")
+    rates = floor.Machine(fp32=1e11, int8=4e11, memory=1e9)
+    short, long = (many.Taken(lengths={"encoder": [n], "reader": [n, n]}) for n in (50, 100))
+    assert 2 < many.arithmetic(long, rates) / many.arithmetic(short, rates) < 2.3
+    assert many.arithmetic(many.Taken(lengths={"encoder": [], "reader": []}), rates) == 0
+
+
 def test_startup_runs(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert startup.main(["--rounds", "1", "--texts", str(made / "texts"), "--no-serve"]) == 0
     printed = capsys.readouterr().out
@@ -133,7 +163,13 @@ def test_startup_runs_with_the_server(made: Path, capsys: pytest.CaptureFixture[
 def test_tutorial_runs(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tutorial.main(_tiny(made)) == 0
     printed = capsys.readouterr().out
-    for name in ("insources", "careful: one padded batch, torch", "FAISS alone, our encoder", "bm25s alone"):
+    for name in (
+        "insources",
+        "insources, nothing kept of other questions",
+        "careful: one padded batch, torch",
+        "FAISS alone, our encoder",
+        "bm25s alone",
+    ):
         assert printed.count(f"| {name} |") == 2, name
     assert "question-answering pipeline itself was left out" in printed
 
