@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,7 +189,9 @@ def _index(args: argparse.Namespace) -> int:
     last: list[object] = [None]
 
     def update() -> None:
-        with bar(label, unit=unit) as progress:
+        # What Ray says of lost machines goes where the progress goes.
+        out = nullcontext() if args.ray is None else redirect_stdout(sys.stderr)
+        with bar(label, unit=unit) as progress, out:
             report = mirror(
                 paths,
                 args.index,

@@ -94,8 +94,11 @@ class Cluster:
         import pyarrow as pa
         import ray.data
 
-        settings = ray.data.DataContext.get_current()
-        settings.enable_progress_bars = False
+        # The progress is told by whoever asked.
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        for name in list(logging.root.manager.loggerDict):
+            if name.partition(".")[0] == "ray":
+                logging.getLogger(name).setLevel(logging.ERROR)
         tables = [pa.table({"key": [key], "task": pa.array([task], pa.large_binary())}) for key, task in wave]
         n = min(self.n_workers, len(wave))
         done = ray.data.from_arrow(tables).map_batches(

@@ -29,8 +29,8 @@ LIMIT_S = 900.0
 
 N_DOCUMENTS = 400
 
-# More than one node has processors for, so that each does some of the work.
-WORKERS = ("--workers", "3")
+# One on each node, as Ray spreads them.
+WORKERS = ("--workers", "2")
 
 
 def write_texts(folder: Path) -> None:
