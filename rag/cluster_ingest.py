@@ -66,6 +66,7 @@ class ClusterPreparing:
         encoder: Encoder,
         report: IndexReport,
         progress: Progress | None,
+        seen: Seen,
     ) -> AbstractContextManager[Prepared]:
         """Have everything new done.
 
@@ -75,7 +76,7 @@ class ClusterPreparing:
             IndexBusy: another process uses the same staging folder.
             IndexWriteError: the staging folder can't be written.
         """
-        return self._prepare(files, old, config, encoder, report, progress)
+        return self._prepare(files, old, config, encoder, report, progress, seen)
 
     @contextmanager
     def _prepare(
@@ -86,8 +87,9 @@ class ClusterPreparing:
         encoder: Encoder,
         report: IndexReport,
         progress: Progress | None,
+        seen: Seen,
     ) -> Iterator[Prepared]:
-        changes = find_changes(files, old, report, Seen(Path()))
+        changes = find_changes(files, old, report, seen)
         plans = plan_shards(changes.files, config, encoder.encoder_id)
         with Manifest(self.staging, (plan.key for plan in plans)) as manifest:
             report.n_resumed = sum(one.n_chunks for one in manifest.finished.values())

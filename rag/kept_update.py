@@ -28,6 +28,7 @@ from rag.errors import IndexMismatch
 from rag.index import Index, IndexReport
 from rag.kept_index import KeptIndex
 from rag.prepared import Prepare
+from rag.seen import SeenHere
 from rag.sketches import group_copies
 from rag.snapshot import code_digest
 from rag.stores.base import Floats
@@ -54,11 +55,12 @@ def update_kept(
     prepare: Prepare,
     progress: Progress | None = None,
     exclude: Path | None = None,
+    check: bool = False,
 ) -> IndexReport:
     """Make an index in a database mirror files and folders, as `update_index` does one in a folder.
 
-    Every file's bytes are read, to see whether it changed; text that is known is neither cut nor encoded
-    again.
+    A file that this machine has seen and that was not written since is not read, and text that is known is
+    neither cut nor encoded again.
 
     Args:
         paths: files and folders; together they are all that the index will hold.
@@ -70,6 +72,7 @@ def update_kept(
         prepare: reads and encodes what is new, here or elsewhere; this process writes it.
         progress: told (n_done, n_total) as `prepare` counts.
         exclude: a folder that is no source.
+        check: read every file, whatever its times say.
 
     Raises:
         SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
@@ -85,7 +88,9 @@ def update_kept(
         before = database.find_state()
         old = _open_old(database, before, config, encoder, report)
         held = cast("Index | None", old)  # what a reading of files asks is the same of both
-        with prepare(found.files, held, config, encoder, report, progress) as prepared:
+        digests = old.documents.digests() if old is not None else {}
+        seen = SeenHere(database.uri, {} if check else digests)
+        with prepare(found.files, held, config, encoder, report, progress, seen) as prepared:
             if old is not None and old.prepared_by == code_digest() and not _differs(report):
                 state = old.state
             else:
@@ -94,9 +99,12 @@ def update_kept(
                     draft.remove(leaving)
                     for parts, vectors in prepared.batches():
                         draft.add(parts, vectors)
+                        digests.update((part.doc_id, part.sha256) for part in parts)
                     state = draft.commit(before, config, encoder, given, report)
                 report.written = True
             prepared.done()
+        gone = {*report.removed, *(origin for origin, _ in report.moved)}
+        seen.save_as({doc_id: sha256 for doc_id, sha256 in digests.items() if doc_id not in gone})
         report.n_documents, report.n_chunks = int(state.about["n_documents"]), int(state.about["n_chunks"])
     report.seconds = time.perf_counter() - started
     return report

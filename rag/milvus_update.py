@@ -42,12 +42,13 @@ def update_milvus(
     encoder: Encoder,
     progress: Progress | None = None,
     prepare: Prepare = prepare_here,
+    check: bool = False,
 ) -> IndexReport:
     """Make an index in Milvus mirror files and folders, as `update_index` does one in a folder.
 
-    Every file's bytes are read, to see whether it changed; text that is known is neither cut nor encoded
-    again. What a document that left said is found no more from then on, but stays in the collections until
-    `KEEP` has passed and something is written again.
+    A file that this machine has seen and that was not written since is not read, and text that is known is
+    neither cut nor encoded again. What a document that left said is found no more from then on, but stays in
+    the collections until `KEEP` has passed and something is written again.
 
     Args:
         paths: files and folders; together they are all that the index will hold.
@@ -56,6 +57,7 @@ def update_milvus(
         encoder: makes the vectors.
         progress: told (n_done, n_total) as `prepare` counts: chunks after each encoded batch.
         prepare: reads and encodes what is new, here or elsewhere; this process writes it.
+        check: read every file, whatever its times say.
 
     Raises:
         SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
@@ -79,6 +81,7 @@ def update_milvus(
         encoder=encoder,
         prepare=prepare,
         progress=progress,
+        check=check,
     )
 
 

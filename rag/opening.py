@@ -53,7 +53,7 @@ def mirror(
     check: bool = False,
     prepare: Prepare = prepare_here,
 ) -> IndexReport:
-    """As `update_index`, of any index. Into LanceDB and Milvus every file is read, whatever `check` says.
+    """As `update_index`, of any index.
 
     Args:
         paths, index, config, encoder, progress, check: as there.
@@ -73,11 +73,19 @@ def mirror(
         from rag.milvus_update import update_milvus
 
         return update_milvus(
-            paths, str(index), config=config, encoder=encoder, progress=progress, prepare=prepare
+            paths,
+            str(index),
+            config=config,
+            encoder=encoder,
+            progress=progress,
+            prepare=prepare,
+            check=check,
         )
     from rag.lance_update import update_lance
 
-    return update_lance(paths, str(index), config=config, encoder=encoder, progress=progress, prepare=prepare)
+    return update_lance(
+        paths, str(index), config=config, encoder=encoder, progress=progress, prepare=prepare, check=check
+    )
 
 
 def _database(uri: str) -> AnyDatabase:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Protocol
 
 from rag.assembly import Part, Progress, encode_parts
@@ -38,9 +37,10 @@ class Prepared(Protocol):
         """The index holds it: what was kept for the case of a crash may go."""
 
 
-# Of the files, the index before, the settings, the encoder, the report that is filled, and the progress.
+# Of the files, the index before, the settings, the encoder, the report that is filled, the progress, and what is
+# known of the files without reading them.
 Prepare = Callable[
-    [list[SourceFile], Index | None, Config, Encoder, IndexReport, Progress | None],
+    [list[SourceFile], Index | None, Config, Encoder, IndexReport, Progress | None, Seen],
     AbstractContextManager[Prepared],
 ]
 
@@ -52,13 +52,14 @@ def prepare_here(
     encoder: Encoder,
     report: IndexReport,
     progress: Progress | None,
+    seen: Seen,
 ) -> AbstractContextManager[Prepared]:
     """Read and encode in this process, all of it as one shard.
 
     Raises:
         SourceError: no file could be read.
     """
-    changes = find_changes(files, old, report, Seen(Path()))
+    changes = find_changes(files, old, report, seen)
     shard = make_shard(
         changes.files,
         config,

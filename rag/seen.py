@@ -10,14 +10,16 @@ without its times showing it (git calls such entries racy): it is not noted, and
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Seen", "Stamp", "stamp_of"]
+__all__ = ["Seen", "SeenHere", "Stamp", "stamp_of"]
 
 _NAME = "seen.json"
 _FORMAT = 1
@@ -99,14 +101,60 @@ class Seen:
             "current": current,
             "files": {n: [s.size, s.mtime_ns, s.ctime_ns, s.inode] for n, s in files.items()},
         }
-        data = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-        path = self._root / _NAME
+        _write(self._root / _NAME, told)
+
+
+class SeenHere(Seen):
+    """As `Seen`, of an index that other machines may write too: each keeps its own, in its user's cache.
+
+    With the stamp of each file lies its sha256. So it says of a file that was not written since which contents it
+    has, whatever the index has become meanwhile.
+
+    Args:
+        index: its name.
+        held: the sha256 of each document that the index holds now, by doc_id; none to have every file read.
+    """
+
+    def __init__(self, index: str, held: Mapping[str, str]) -> None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._path = cache / "insources" / f"seen-{hashlib.sha256(index.encode()).hexdigest()[:32]}.json"
+        known = self._load_known()
+        same = {doc_id: stamp for doc_id, (stamp, sha256) in known.items() if held.get(doc_id) == sha256}
+        super().__init__(self._path.parent, same)
+
+    def save_as(self, digests: Mapping[str, str]) -> None:
+        """Write down the stamps of the documents that the index holds, with their sha256; as `save`."""
+        files = {
+            doc_id: [stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, digests[doc_id]]
+            for doc_id, stamp in sorted(self._now.items())
+            if doc_id in digests
+        }
         with suppress(OSError):
-            if path.exists() and path.read_bytes() == data:
-                return
-            temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        _write(self._path, {"format": _FORMAT, "files": files})
+
+    def _load_known(self) -> dict[str, tuple[Stamp, str]]:
+        try:
+            told = json.loads(self._path.read_bytes())
+            if told["format"] != _FORMAT:
+                return {}
+            return {
+                doc_id: (Stamp(*map(int, stamp)), str(sha256))
+                for doc_id, (*stamp, sha256) in told["files"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
+
+
+def _write(path: Path, told: Mapping[str, object]) -> None:
+    """Replace a file, where it changes and can be written."""
+    data = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    with suppress(OSError):
+        if path.exists() and path.read_bytes() == data:
+            return
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
 
 
 def _current(root: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,55 @@ import pytest
 from hash_encoder import HashEncoder
 from keepers import Keeper, every_database
 
+import rag.index
+import rag.ingest
+from rag import seen
 from rag.config import ChunkConfig, Config
+from rag.corpus import SourceFile, read_bytes
 from rag.errors import IndexMismatch, SourceError
-from rag.opening import newest_state, open_index
+from rag.opening import mirror, newest_state, open_index
 from rag.stores import lance, milvus
+
+
+@every_database
+def test_a_file_that_was_not_written_is_not_read(
+    keeper: Keeper, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that runs an hour ahead: no file was written a moment ago.
+    monkeypatch.setattr(seen.time, "time_ns", lambda: int((time.time() + 3600) * 1e9))
+    reads: list[str] = []
+
+    def read(source: SourceFile) -> tuple[bytes, str]:
+        reads.append(source.doc_id)
+        return read_bytes(source)
+
+    for module in (rag.index, rag.ingest):
+        monkeypatch.setattr(module, "read_bytes", read)
+    names = ["bridge.txt", "deep/library.md", "harbour.txt"]
+    keeper.mirror(folder, tmp_path, HashEncoder())
+    assert sorted(reads) == names
+    reads.clear()
+    assert keeper.mirror(folder, tmp_path, HashEncoder()).unchanged == names
+    assert reads == []
+    report = mirror(
+        [folder], keeper.place(tmp_path), config=keeper.config(), encoder=HashEncoder(), check=True
+    )
+    assert (report.unchanged, sorted(reads)) == (names, names)
+    reads.clear()
+    (folder / "bridge.txt").write_text("The bridge fell into the river in the flood of 1953.\n")
+    assert keeper.mirror(folder, tmp_path, HashEncoder()).changed == ["bridge.txt"]
+    assert set(reads) == {"bridge.txt"}
+    # Another machine has written what it has under that name: here, its file is the changed one again.
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "bridge.txt").write_text("The bridge was built anew in 1960 by the council of the town.\n")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+        keeper.mirror(other, tmp_path, HashEncoder())
+    reads.clear()
+    assert keeper.mirror(folder, tmp_path, HashEncoder()).changed == ["bridge.txt"]
+    assert set(reads) == {"bridge.txt"}
+    assert keeper.open(tmp_path).documents["bridge.txt"].text.startswith("The bridge fell")
 
 
 def stop(*args: object) -> None:

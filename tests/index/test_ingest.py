@@ -42,6 +42,7 @@ from rag.ingest_plan import ShardPlan, plan_shards
 from rag.ingest_records import pack_shard, unpack_shard
 from rag.opening import mirror, open_index
 from rag.prepared import Prepare, prepare_here
+from rag.seen import Seen
 from rag.stores.base import Floats
 from rag.stores.exact import ExactStore
 
@@ -313,7 +314,7 @@ def prepared(
     told: list[tuple[int, int]] = []
     found = []
     with prepare(
-        files_of(folder), None, *(Config(), HashEncoder()), report, lambda *n: told.append(n)
+        files_of(folder), None, *(Config(), HashEncoder()), report, lambda *n: told.append(n), Seen(Path())
     ) as ready:
         for parts, vectors in ready.batches():
             first = 0
@@ -370,7 +371,7 @@ class TestPreparing:
         write_many(folder, 20)
         age(monkeypatch)
         preparing = self.preparing(folder, tmp_path)
-        with preparing(files_of(folder), None, Config(), HashEncoder(), IndexReport(), None):
+        with preparing(files_of(folder), None, Config(), HashEncoder(), IndexReport(), None, Seen(Path())):
             pass  # killed before it was written
         monkeypatch.setattr(rag.cluster_ingest, "connected", None)
         report, shards, _ = prepared(preparing, folder)
