@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--weight-only", nargs="*", help="products to run in float32, by name")
     wording = commands.add_parser("wording", help="what a file's questions betray without reading")
     wording.add_argument("squad", type=Path, help="SQuAD 2.0 file")
-    wording.add_argument("--first", type=int, help="only the first so many questions of each paragraph")
+    wording.add_argument("--ids", help="only questions whose id matches this regular expression")
     for p in (score, export):
         p.add_argument("--tune", type=Path, required=p is score, help="SQuAD 2.0 file to score on")
         p.add_argument("--nth", type=int, default=1, help="score every nth question")
