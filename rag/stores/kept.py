@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rag.errors import ConfigError, ModelError
+from rag.errors import ConfigError, IndexUnavailable, ModelError
 from rag.stores.base import Floats, Ints
 from rag.stores.tokens import TermMaker
 from rag.stores.weighing import Weighing, factors
@@ -219,6 +219,11 @@ class KeptVectors:
             found, vectors = tables.first(m, allowed)
         if len(found) < m:  # lists that hold too few of what a filter lets through
             found, vectors = tables.nearest(query, n, allowed, exact=True)
+        if len(found) < m:
+            raise IndexUnavailable(
+                f"{len(found)} of {m} chunks are left of the state that is open; another took its place long ago: "
+                "open the index again"
+            )
         scores = (vectors @ query).astype(np.float32)
         order = _order(scores, found)[:m]
         return scores[order], found[order]

@@ -258,6 +258,8 @@ def test_old_rows_go_when_nobody_should_need_them(
     index = load(uri)
     assert sorted(index.documents) == ["bridge.txt", "deep/library.md", "harbour.txt", "new.txt"]
     assert index.tables.counts(["bell", "tower"]) == {"tower": 1}
+    with pytest.raises(IndexUnavailable, match=r"3 of 9 chunks are left.*open the index again"):
+        first.vectors.search(np.ones((1, 16), np.float32), 9)
 
 
 @needs_milvus
