@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="have a Ray cluster read and encode: auto, local, HOST:PORT or ray://HOST:PORT "
+        help="have a Ray cluster read and encode: auto, local or HOST:PORT "
         "(needs insources[cluster] and an index in a database)",
     )
     index.add_argument(

@@ -36,7 +36,7 @@ _WAVE = 1024
 # Bytes of Ray's object store where this process starts it; shards are small and don't stay.
 _OBJECT_STORE = 256 * 2**20
 
-_ADDRESS = re.compile(r"(?:ray://)?(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,14 @@ def check_cluster(address: str) -> None:
     """
     match = _ADDRESS.fullmatch(address)
     if not match and address not in ("auto", "local"):
+        # Ray Data has no way through Ray's client: it needs a part of Ray in its own process.
+        client = "; ray:// is the port of a client that Ray Data can't use" if "ray://" in address else ""
         raise ConfigError(
             f"the Ray cluster's address is {address!r}; expected auto (the one that runs here), local (one for "
-            "this run, on this machine), HOST:PORT or ray://HOST:PORT"
+            "this run, on this machine) or, on one of the cluster's machines, the HOST:PORT of its head"
+            f"{client}"
         )
-    for package in ("ray", "pyarrow", *(("grpc",) if address.startswith("ray://") else ())):
+    for package in ("ray", "pyarrow"):
         if importlib.util.find_spec(package) is None:
             raise OptionalDependencyError(package, "cluster", f"for the Ray cluster {address!r}")
     if match:
@@ -165,7 +168,8 @@ def connected(address: str, n_workers: int | None = None) -> Iterator[Cluster]:
 
     Args:
         address: `auto` for the one that runs on this machine (or that `RAY_ADDRESS` names), `local` for one
-            that is started on this machine and ends with the run, or `HOST:PORT` or `ray://HOST:PORT`.
+            that is started on this machine and ends with the run, or the `HOST:PORT` of its head, on one of its
+            machines.
         n_workers: most workers at once; as many as the cluster has processors by default.
 
     Raises:
@@ -254,13 +258,11 @@ def _within(address: str, ask: Callable[[], Any]) -> Any:
 @contextmanager
 def _in_our_words(address: str) -> Iterator[None]:
     """Ray's errors while shards are done, in our words."""
-    import ray.exceptions
-
     try:
         yield
     except RagError:
         raise
-    except (ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
+    except Exception as error:  # nothing but Ray runs here; a worker's own mistakes come as Ray's too
         told = str(error)
         if re.search(r"No module named '(rag|insources)", told):
             raise ClusterUnavailable(

@@ -23,17 +23,23 @@ from rag.config import Config, EncoderConfig
 from rag.corpus import SourceFile
 from rag.encoder import Encoder, load_encoder
 from rag.index import Changes, Index, IndexReport, conclude, find_changes, note_texts
+from rag.ingest import make_shard
 from rag.ingest_manifest import Manifest
 from rag.ingest_plan import ShardPlan, plan_shards
+from rag.ingest_records import pack_shard
 from rag.locations import folder_of, is_shared
 from rag.prepared import Prepared, in_a_folder
 from rag.seen import Seen
 from rag.stores.base import Floats
+from rag.stores.exact import ExactStore
 
 __all__ = ["ClusterPreparing", "preparing_on", "staging_of"]
 
 # Chunks that are written at a time: each writing makes a version of the tables.
 _WRITTEN = 8192
+
+# Shards that are done in this process instead: a cluster's workers take longer to start.
+MOST_HERE = 1
 
 _FOLDER = "insources.shards"
 
@@ -124,7 +130,16 @@ class ClusterPreparing:
         if progress is not None:
             progress(n_done, n_total)
         held = old.documents.digests() if old is not None else {}
-        tasks = ((plan.key, _task(plan, old, held, encoder.dim)) for plan in left)
+        if len(left) <= MOST_HERE:
+            for plan in left:
+                known, vectors = _known(plan, old, held, encoder.dim)
+                shard = make_shard(plan.files, config, encoder, known=known, before=ExactStore(vectors))
+                manifest.add(plan.key, pack_shard(shard))
+                n_done += sizes[plan.key]
+                if progress is not None:
+                    progress(n_done, n_total)
+            return
+        tasks = ((plan.key, pack_task(plan, *_known(plan, old, held, encoder.dim))) for plan in left)
         with connected(self.address, self.n_workers) as cluster:
             for done in cluster.run(
                 tasks, describe_work(config, encoder.encoder_id, self.roots), self.open_encoder
@@ -182,8 +197,10 @@ def staging_of(index: str) -> Path:
     return cache / _FOLDER / hashlib.sha256(index.encode()).hexdigest()[:32]
 
 
-def _task(plan: ShardPlan, old: Index | None, held: dict[str, str], dim: int) -> bytes:
-    """A shard to be done, with the vectors that its own documents have already.
+def _known(
+    plan: ShardPlan, old: Index | None, held: dict[str, str], dim: int
+) -> tuple[dict[str, int], Floats]:
+    """The texts of a shard's own documents whose vectors are known, with their rows in the vectors.
 
     Text that came here from another document is encoded again; in one process it is not.
     """
@@ -197,7 +214,7 @@ def _task(plan: ShardPlan, old: Index | None, held: dict[str, str], dim: int) ->
     vectors = np.empty((0, dim), np.float32)
     if old is not None and rows:
         vectors = old.vectors.vectors(np.asarray(rows, np.int64))
-    return pack_task(plan, known, vectors)
+    return known, vectors
 
 
 class _OfCluster:

@@ -303,6 +303,7 @@ class Fake:
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake()
     monkeypatch.setattr(rag.cluster_ingest, "connected", made.connected)
+    monkeypatch.setattr(rag.cluster_ingest, "MOST_HERE", 0)
     return made
 
 
@@ -377,6 +378,14 @@ class TestPreparing:
         report, shards, _ = prepared(preparing, folder)
         assert (len(shards), report.n_resumed, report.n_encoded) == (20, 20, 0)
 
+    def test_for_a_little_no_cluster_is_asked(self, folder: Path, tmp_path: Path) -> None:
+        (folder / "bad.txt").write_bytes(b"caf\xe9 au lait")
+        there, shards, told = prepared(self.preparing(folder, tmp_path), folder)
+        here, wanted, _ = prepared(prepare_here, folder)
+        assert there == here
+        assert [part.doc_id for part, _ in shards] == [part.doc_id for part, _ in wanted]
+        assert told == [(0, 4), (4, 4)]
+
     def test_nothing_but_bad_files_leaves_the_index(self, tmp_path: Path, fake: Fake) -> None:
         folder = tmp_path / "bad"
         folder.mkdir()
@@ -434,14 +443,17 @@ class TestErrors:
         assert main(["index", str(folder), "--index", "lance://x", "--ray", "auto"]) == 2
         assert 'pip install "insources[cluster]"' in capsys.readouterr().err
 
-    @pytest.mark.parametrize("address", ["", "somewhere", "host:port", "http://host:80", "host:1234567"])
+    @pytest.mark.parametrize(
+        "address", ["", "somewhere", "host:port", "http://host:80", "host:1234567", "ray://host:1"]
+    )
     def test_an_address_that_is_none(self, address: str) -> None:
-        with pytest.raises(ConfigError, match=r"expected auto .*, local .*, HOST:PORT or ray://HOST:PORT"):
+        with pytest.raises(ConfigError, match=r"expected auto .*, local .* HOST:PORT of its head") as told:
             check_cluster(address)
+        assert ("client" in str(told.value)) == ("ray://" in address)
 
     def test_nobody_listens(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-        for address in ("127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:1", "127.0.0.1:99999"):
+        for address in ("127.0.0.1:1", "localhost:1", "[::1]:1", "127.0.0.1:99999"):
             with pytest.raises(ClusterUnavailable, match=r"no Ray cluster at .*ray start --head"):
                 check_cluster(address)
 
