@@ -24,6 +24,8 @@ __all__ = ["Calibration", "Decision"]
 
 FORMAT = 1
 
+_AGAIN = "fit one with: rag calibrate QUESTIONS"
+
 # Of 19 development questions under the floor none was answerable: (0 + 0.5) / (19 + 1).
 OFF_TOPIC = 0.025
 
@@ -181,11 +183,24 @@ class Calibration:
         Raises:
             ModelError: missing, damaged, of another format, or fitted to another reader.
         """
-        again = "fit one with: rag calibrate QUESTIONS"
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ModelError(
+                f"no calibration: {path.name} can't be read ({error.strerror}); {_AGAIN}"
+            ) from error
+        except ValueError as error:
+            raise ModelError(f"the calibration {path.name} is damaged ({error}); {_AGAIN}") from error
+        return cls.parse(text, path.name, reader_id=reader_id)
+
+    @classmethod
+    def parse(cls, text: str, name: str, *, reader_id: str) -> Calibration:
+        """As `load`, of JSON that was read already; `name` is for messages."""
+        again = _AGAIN
+        try:
+            data = json.loads(text)
             if data["format"] != FORMAT:
-                raise ModelError(f"{path.name} has format {data['format']!r}, expected {FORMAT}; {again}")
+                raise ModelError(f"{name} has format {data['format']!r}, expected {FORMAT}; {again}")
             numbers = {name: _numbers(data[name]) for name in ("mean", "scale", "weights")}
             calibration = cls(
                 reader_id=str(data["reader_id"]),
@@ -198,18 +213,14 @@ class Calibration:
                 fitted_on=str(data["fitted_on"]),
                 **numbers,
             )
-        except OSError as error:
-            raise ModelError(
-                f"no calibration: {path.name} can't be read ({error.strerror}); {again}"
-            ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"the calibration {path.name} is damaged ({error}); {again}") from error
+            raise ModelError(f"the calibration {name} is damaged ({error}); {again}") from error
         lengths = {len(calibration.features), *(len(values) for values in numbers.values())}
         if len(lengths) != 1 or not all(math.isfinite(x) for v in numbers.values() for x in v):
-            raise ModelError(f"the calibration {path.name} is damaged (arrays of unlike lengths); {again}")
+            raise ModelError(f"the calibration {name} is damaged (arrays of unlike lengths); {again}")
         if calibration.reader_id != reader_id:
             raise ModelError(
-                f"the calibration {path.name} was fitted to reader {calibration.reader_id[:12]}, but the reader "
+                f"the calibration {name} was fitted to reader {calibration.reader_id[:12]}, but the reader "
                 f"in use is {reader_id[:12]}; {again}"
             )
         return calibration

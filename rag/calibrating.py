@@ -21,8 +21,9 @@ from rag.errors import ConfigError, DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import DECIDING
-from rag.locations import is_shared
+from rag.locations import is_milvus, is_shared
 from rag.pipeline import Pipeline
+from rag.snapshot import CALIBRATION_NAME
 
 __all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
 
@@ -140,14 +141,20 @@ def save(calibration: Calibration, path: Path) -> None:
 
 
 def calibrate_command(questions: str, index: str | None) -> int:
-    """`rag calibrate QUESTIONS`: fit to the user's own corpus and write `calibration.json` into its index."""
+    """`rag calibrate QUESTIONS`: fit to the user's own corpus and keep it with its index, for all who ask that.
+
+    Raises:
+        ConfigError: an index in Milvus.
+        DatasetError: too few questions of a kind.
+        RagError: as `open_pipeline`; as `rag.stores.lance_writing.say`.
+    """
     from rag.asking import default_index, open_pipeline
     from rag.evaluation.own_questions import load_questions
 
-    if is_shared(index):
+    if is_milvus(index):
         raise ConfigError(
-            f"the index is {index!r}; a calibration is kept in the folder of an index: calibrate one over the same "
-            "documents, made with: rag index PATH... --index DIR"
+            f"the index is {index!r}; a calibration is kept in a folder or in LanceDB: calibrate an index of the same "
+            "documents there, made with: rag index PATH... --index DIR"
         )
     pipeline = open_pipeline(index)
     examples = examples_of(pipeline, load_questions(Path(questions)))
@@ -158,10 +165,18 @@ def calibrate_command(questions: str, index: str | None) -> int:
         rank=pipeline.calibration.rank,
     )
     calibration = dataclasses.replace(calibration, floor=pipeline.calibration.floor)
-    path = (Path(index) if index else default_index()) / "calibration.json"
-    save(calibration, path)
+    if is_shared(index):
+        from rag.stores.lance import Database
+        from rag.stores.lance_writing import say
+
+        place = str(index)
+        say(Database(place), "calibration", calibration.to_dict())
+    else:
+        path = (Path(index) if index else default_index()) / CALIBRATION_NAME
+        save(calibration, path)
+        place = str(path)
     print(
-        f"{path}: fitted on {len(examples)} questions; answers at confidence {calibration.threshold:.2f} or above "
+        f"{place}: fitted on {len(examples)} questions; answers at confidence {calibration.threshold:.2f} or above "
         f"(before: {pipeline.calibration.threshold:.2f})"
     )
     return 0

@@ -7,6 +7,7 @@ meanwhile is not seen; whoever asks for the newest state before each question se
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -113,6 +114,11 @@ class KeptIndex:
         """
         again = f"build it anew with: rag index PATH... --index {self.uri}"
         _refuse_others(self.uri, self.state.about, self.config, encoder_id, again)
+
+    def own_calibration(self) -> str | None:
+        """What `rag calibrate` fitted to this corpus, JSON; None where it did not."""
+        told = self.state.about.get("calibration")
+        return None if told is None else json.dumps(told)
 
     def chunk_mask(self, where: Where) -> Selection | None:
         """Which chunks belong to the documents that a filter, or patterns of doc_ids, let through; None for all.

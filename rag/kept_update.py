@@ -233,6 +233,11 @@ class Draft(ABC):
             "roots": list(roots),
             "copies": _copies(sketches),
             "failed": report.failed[:1000],
+            **(
+                {"calibration": before.about["calibration"]}
+                if before and "calibration" in before.about
+                else {}
+            ),
             **own,
         }
         state = State((before.generation if before else 0) + 1, self._versions(), about)

@@ -78,7 +78,7 @@ class Pipeline:
         self._encoder = encoder
         self.retriever = Retriever(index, encoder, config.retrieve)
         self.reader = reader or Reader(config.read)
-        self.calibration = _calibration(index.path, self.reader)
+        self.calibration = _calibration(index, self.reader)
         self.reading_calibration = Calibration.load(
             BUNDLED_READER / "calibration_reading.json", reader_id=self.reader.reader_id
         )
@@ -374,11 +374,11 @@ def _ordered(considered: Considered) -> Iterator[Candidate]:
             yield candidate
 
 
-def _calibration(index_path: Path | None, reader: Reader) -> Calibration:
+def _calibration(index: Index, reader: Reader) -> Calibration:
     """The corpus's own calibration where one was fitted, else the one that comes with the reader."""
-    own = index_path / "calibration.json" if index_path else None
-    if own is not None and own.exists():
-        return Calibration.load(own, reader_id=reader.reader_id)
+    own = index.own_calibration()
+    if own is not None:
+        return Calibration.parse(own, "calibration.json", reader_id=reader.reader_id)
     return Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
 
 

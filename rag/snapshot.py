@@ -27,7 +27,7 @@ from rag.sketches import group_copies
 from rag.stores import VectorStore, WordStore
 from rag.stores.base import Bools
 
-__all__ = ["Index", "code_digest", "describe", "pack"]
+__all__ = ["CALIBRATION_NAME", "Index", "code_digest", "describe", "pack"]
 
 # Besides `formats/` and `cleaning/`: what decides how a text is cut and which terms it has.
 _PREPARING = (
@@ -40,6 +40,9 @@ _PREPARING = (
     "stores/tokens.py",
     "stores/postings.py",
 )
+
+# Where `rag calibrate` leaves what it fitted, in the folder of an index.
+CALIBRATION_NAME = "calibration.json"
 
 _COPIES = "copies.json"
 
@@ -145,6 +148,11 @@ class Index:
         """
         if encoder_id != self.encoder_id:
             raise _other_encoder(self.path, self.encoder_id, encoder_id, self.roots)
+
+    def own_calibration(self) -> str | None:
+        """What `rag calibrate` fitted to this corpus, JSON; None where it did not."""
+        path = self.path / CALIBRATION_NAME if self.path else None
+        return path.read_text(encoding="utf-8") if path is not None and path.exists() else None
 
     def chunk_mask(self, where: Where) -> Bools | None:
         """Which chunks belong to the documents that a filter, or patterns of doc_ids, let through.

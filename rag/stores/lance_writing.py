@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from rag.errors import IndexBusy, IndexUnavailable, IndexWriteError
-from rag.stores.lance import Database
+from rag.stores.lance import Database, State
 from rag.stores.lance_lease import leased
 
-__all__ = ["in_our_words", "schemas", "writing"]
+__all__ = ["in_our_words", "say", "schemas", "writing"]
 
 _LOCK = "insources.lock"
 
@@ -99,3 +99,17 @@ def writing(database: Database) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def say(database: Database, name: str, value: Any) -> None:
+    """Say something more of the newest state: a state of its own over the same versions, for all readers.
+
+    Raises:
+        IndexBusy: another process is writing.
+        IndexMissing: there is no index.
+        IndexUnavailable: the store is down or slow.
+    """
+    with writing(database), in_our_words(database):
+        before = database.state()
+        after = State(before.generation + 1, before.tables, {**before.about, name: value})
+        database.replace_state(before, after)
