@@ -6,6 +6,7 @@ document is read. Who only asks never waits for them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rag.cleaning.search_copy import MappedText, join_search_copies, search_copy
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["Block", "MappedText", "Structure", "join_search_copies", "read_structure", "search_copy"]
 
 
-def read_structure(text: str, *, remove_furniture: bool = True, language: str | None = None) -> Structure:
+def read_structure(
+    text: str,
+    *,
+    remove_furniture: bool = True,
+    language: str | None = None,
+    furniture: Sequence[tuple[int, int]] = (),
+) -> Structure:
     """Read what a text consists of: `rag.cleaning.structure.read_structure`."""
     from rag.cleaning import structure
 
-    return structure.read_structure(text, remove_furniture=remove_furniture, language=language)
+    return structure.read_structure(
+        text, remove_furniture=remove_furniture, language=language, furniture=furniture
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.cleaning.furniture import classify
@@ -66,7 +67,13 @@ class Structure:
     language: str
 
 
-def read_structure(text: str, *, remove_furniture: bool = True, language: str | None = None) -> Structure:
+def read_structure(
+    text: str,
+    *,
+    remove_furniture: bool = True,
+    language: str | None = None,
+    furniture: Sequence[tuple[int, int]] = (),
+) -> Structure:
     """Read what a text consists of.
 
     >>> structure = read_structure("Rates rise\\n\\nThe bank raised rates on Monday. Mr. Li\\n\\nagreed with it.")
@@ -77,14 +84,16 @@ def read_structure(text: str, *, remove_furniture: bool = True, language: str | 
         text: the document's canonical text.
         remove_furniture: off keeps everything but markup as prose.
         language: as declared, ISO 639-1; it holds where the text is too short to tell.
+        furniture: `[start, end)` of what the file's format told to be furniture, ascending. It is nothing to
+            the rest: no sentence or paragraph holds any of it.
     """
+    running = [Span(start, end) for start, end in furniture if remove_furniture and start < end]
+    text = _without(text, running)
     head = read_head(text)
-    found = _Found(language or (head.language if head else None) or "en")
+    found = _Found(running, language or (head.language if head else None) or "en")
     if head is not None:
         found.take_head(head)
-        # The same length, so that every other place stays what it is.
-        blank = _WORDED.sub(" ", head.span.of(text))
-        text = text[: head.span.start] + blank + text[head.span.end :]
+        text = _without(text, [head.span])
     for start, end in _stretches(text):
         found.read(text[start:end] if end - start < len(text) else text, start, remove_furniture)
     return found.structure()
@@ -93,12 +102,13 @@ def read_structure(text: str, *, remove_furniture: bool = True, language: str | 
 class _Found:
     """What has been found so far, stretch by stretch of the text."""
 
-    def __init__(self, declared: str) -> None:
+    def __init__(self, running: Sequence[Span], declared: str) -> None:
         self._declared = declared
+        self._running = running
         self.title: str | None = None
         self.stated = Stated()
         self.language: str | None = None
-        self.blocks: list[Block] = []
+        self.blocks = [Block(span, "furniture", "runs through the pages") for span in running]
         self.prose: list[Span] = []
         self.sentences: list[tuple[Span, str]] = []
 
@@ -144,11 +154,23 @@ class _Found:
             if paragraph.within:  # part of the span of the sentence that it interrupts
                 continue
             spans = _sentences(mapped, paragraph, self.language)
+            if self._running:
+                spans = [part for span in spans for part in self._parted(span, text, offset)]
             sentences += [(span, paragraph.kind) for span in spans if span.end <= last]
         # A paragraph that goes on behind a picture was read before the picture.
         self.blocks += [Block(_moved(b.span, offset), b.kind, b.reason) for b in sorted(blocks, key=_start)]
         self.prose += [_moved(span, offset) for span in sorted(prose)]
         self.sentences += [(_moved(span, offset), kind) for span, kind in sorted(sentences)]
+
+    def _parted(self, span: Span, text: str, offset: int) -> Iterator[Span]:
+        """A sentence's parts around what runs through the pages; nearly always all of it."""
+        start = span.start
+        at = bisect_left(self._running, start + offset, key=_end)
+        while at < len(self._running) and self._running[at].start < span.end + offset:
+            yield from _trimmed(text, start, self._running[at].start - offset)
+            start = self._running[at].end - offset
+            at += 1
+        yield from _trimmed(text, start, span.end)
 
     def structure(self) -> Structure:
         """All of it."""
@@ -164,6 +186,27 @@ class _Found:
             sentence_kinds=tuple(kind for _, kind in sentences),
             language=self.language or self._declared,
         )
+
+
+def _without(text: str, spans: Sequence[Span]) -> str:
+    """The text with blanks for some of its words: every other place stays what it is."""
+    parts, end = [], 0
+    for span in spans:
+        parts += [text[end : span.start], _WORDED.sub(" ", span.of(text))]
+        end = span.end
+    return "".join([*parts, text[end:]]) if parts else text
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    """The stretch without the blanks around it; nothing where it is all blanks."""
+    shown = text[start:end]
+    start += len(shown) - len(shown.lstrip())
+    if shown.strip():
+        yield Span(start, start + len(shown.strip()))
+
+
+def _end(span: Span) -> int:
+    return span.end
 
 
 def _stretches(text: str) -> Iterator[tuple[int, int]]:

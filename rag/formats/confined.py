@@ -221,9 +221,14 @@ def _checked(header: dict[str, Any], text: str) -> Parsed:
         pages and not 0 <= pages[0] <= pages[-1] <= len(text)
     ):
         raise ValueError("pages out of order")
+    furniture = tuple((int(start), int(end)) for start, end in header["furniture"])
+    edges = [0, *itertools.chain.from_iterable(furniture), len(text)]
+    if any(a > b for a, b in itertools.pairwise(edges)):
+        raise ValueError("furniture out of order")
     return Parsed(
         text,
         pages=pages,
+        furniture=furniture,
         many=header["many"] is True,
         notes=tuple(str(note)[:500] for note in header["notes"])[:50],
         **facts,

@@ -34,6 +34,7 @@ class Parsed:
         language: ISO 639-1, as declared.
         source: where it comes from: a site, a publisher, a mail's sender.
         pages: for paged formats the start of each page in `text`, ascending, one an item.
+        furniture: `[start, end)` in `text` of what runs through the pages, ascending: there to be seen, never quoted.
         many: it holds many texts (a table's rows), so that what is recognised in one does not hold for all.
         notes: what of the file is not in the text, or may be missing, for the person who indexes it.
     """
@@ -45,5 +46,6 @@ class Parsed:
     language: str | None = None
     source: str | None = None
     pages: tuple[int, ...] = ()
+    furniture: tuple[tuple[int, int], ...] = ()
     many: bool = False
     notes: tuple[str, ...] = ()

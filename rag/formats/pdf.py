@@ -1,4 +1,4 @@
-"""PDF files: the text layer, by PDFium, with pages, columns in reading order and no running heads."""
+"""PDF files: the text layer, by PDFium, with pages, columns in reading order and running heads apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.formats.canonical import one_line
 from rag.formats.page_facts import iso_date, language_code
 from rag.formats.parsed import Parsed, ParseOptions
 from rag.formats.pdf_furniture import remove_repeated, remove_running
-from rag.formats.pdf_layout import Page, read_blocks, read_lines
+from rag.formats.pdf_layout import Line, Page, read_blocks, read_lines
 from rag.formats.pdf_runs import PageRuns, read_runs
 from rag.formats.pdf_text import write_text
 
@@ -49,11 +49,12 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         document.close()
     if b"%%EOF" not in data[-2048:]:
         notes.append("the file has no end mark and may be truncated: text may be missing")
+    running: list[list[Line]] = [[] for _ in pages]
     if not options.keep_furniture:
-        remove_running(pages)
-        remove_repeated(turned)
-    text, starts = write_text([read_blocks(a) + read_blocks(b) for a, b in zip(pages, turned, strict=True)])
-    if not text.strip():
+        running = [a + b for a, b in zip(remove_running(pages), remove_repeated(turned), strict=True)]
+    blocks = [read_blocks(a) + read_blocks(b) for a, b in zip(pages, turned, strict=True)]
+    text, starts, furniture = write_text(blocks, running)
+    if not any(blocks):
         raise FileError(f"only page numbers and running heads are text in it; {_OCR}")
     title, author = facts.get("Title", ""), facts.get("Author", "")
     return Parsed(
@@ -63,6 +64,7 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         date=iso_date(facts.get("CreationDate", "").removeprefix("D:")[:8]),
         language=language,
         pages=starts,
+        furniture=furniture,
         notes=tuple(notes),
     )
 

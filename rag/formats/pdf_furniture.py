@@ -23,11 +23,11 @@ _NUMBER = re.compile(
 _AT_END = re.compile(r"^(?=(\d{1,4})\s)|(?<=\s)(\d{1,4})$")
 
 
-def remove_running(pages: list[Page]) -> int:
+def remove_running(pages: list[Page]) -> list[list[Line]]:
     """Take running lines out of the pages.
 
     Returns:
-        How many lines were taken out.
+        What was taken out of each page.
     """
     edges = [_edge_lines(page) for page in pages]
     seen: dict[tuple[bool, str], list[tuple[int, float]]] = defaultdict(list)
@@ -38,7 +38,7 @@ def remove_running(pages: list[Page]) -> int:
     wanted = min(_PAGES, max(2, len(pages)))
     running = {key for key, places in seen.items() if _runs(places, wanted)}
     counted = _counting(edges)
-    n = 0
+    taken = []
     for number, (page, lines) in enumerate(zip(pages, edges, strict=True)):
         gone = {
             id(line)
@@ -47,19 +47,26 @@ def remove_running(pages: list[Page]) -> int:
             or _is_number(line, above, page)
             or _offsets(line.text, number) & counted[above]
         }
-        n += len(gone)
+        taken.append([line for line in page.lines if id(line) in gone])
         page.lines = [line for line in page.lines if id(line) not in gone]
-    return n
+    return taken
 
 
-def remove_repeated(pages: list[Page]) -> None:
-    """Take out lines that stand on page after page, wherever: stamps and watermarks across the text."""
+def remove_repeated(pages: list[Page]) -> list[list[Line]]:
+    """Take out lines that stand on page after page, wherever: stamps and watermarks across the text.
+
+    Returns:
+        What was taken out of each page.
+    """
     on = defaultdict[str, set[int]](set)
     for number, page in enumerate(pages):
         for line in page.lines:
             on[_key(line.text)].add(number)
+    taken = []
     for page in pages:
+        taken.append([line for line in page.lines if len(on[_key(line.text)]) >= _PAGES])
         page.lines = [line for line in page.lines if len(on[_key(line.text)]) < _PAGES]
+    return taken
 
 
 def _edge_lines(page: Page) -> list[tuple[Line, bool]]:

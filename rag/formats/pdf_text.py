@@ -42,13 +42,20 @@ class _Paragraph:
     left: float
     right: float
     level: int = 0
+    running: bool = False
 
 
-def write_text(pages: Sequence[Sequence[Block]]) -> tuple[str, tuple[int, ...]]:
-    """The canonical text and the start of each page in it.
+def write_text(
+    pages: Sequence[Sequence[Block]], running: Sequence[Sequence[Line]]
+) -> tuple[str, tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The canonical text, the start of each page in it, and where its running lines stand.
+
+    A page's running lines stand before the first paragraph that begins on it after one that is complete, so
+    that they part no sentence that goes on from the page before. Where there is none they wait for the next page.
 
     Args:
         pages: the blocks of each page in reading order.
+        running: the running lines of each page.
 
     Raises:
         FileError: longer than what one file may hold.
@@ -56,9 +63,12 @@ def write_text(pages: Sequence[Sequence[Block]]) -> tuple[str, tuple[int, ...]]:
     lines = [line for blocks in pages for block in blocks for line in block.lines]
     body = _body_size(lines)
     paragraphs: list[_Paragraph] = []
-    for blocks in pages:
+    waiting: list[Line] = []
+    for blocks, aside in zip(pages, running, strict=True):
         found = [paragraph for block in blocks for paragraph in _paragraphs(block, body)]
-        _add_page(found, paragraphs, body)
+        waiting += aside
+        _add_page(found, paragraphs, body, waiting)
+    _add_running(waiting, paragraphs)
     return _Writer(_vocabulary(lines), len(pages)).write(paragraphs)
 
 
@@ -122,7 +132,24 @@ def _is_next_row(line: Line, last: Line, right: float) -> bool:
     return not full or widest > 2.0 * line.size
 
 
-def _add_page(found: list[_Paragraph], paragraphs: list[_Paragraph], body: float) -> None:
+def _add_running(waiting: list[Line], paragraphs: list[_Paragraph]) -> None:
+    """Put running lines after the paragraphs, as one."""
+    if waiting:
+        paragraphs.append(_Paragraph(waiting.copy(), 0.0, 0.0, running=True))
+        waiting.clear()
+
+
+def _complete(paragraphs: list[_Paragraph], oldest: int, page: int) -> bool:
+    """Whether nothing of the last paragraph can follow; where no line ends a sentence, two pages are waited for."""
+    last = paragraphs[-1] if paragraphs else None
+    if last is None or last.running or last.level or oldest + 2 <= page:
+        return True
+    return _TERMINAL.search(last.lines[-1].text) is not None
+
+
+def _add_page(
+    found: list[_Paragraph], paragraphs: list[_Paragraph], body: float, waiting: list[Line]
+) -> None:
     """Put a page's paragraphs after those before it, one that a column's or the page's end breaks made whole."""
     broken = _open_end(paragraphs, body)
     for i, paragraph in enumerate(found):
@@ -134,6 +161,8 @@ def _add_page(found: list[_Paragraph], paragraphs: list[_Paragraph], body: float
                 paragraphs.append(ahead)
             ahead.lines += paragraph.lines
         else:
+            if waiting and _complete(paragraphs, waiting[0].page, paragraph.lines[0].page):
+                _add_running(waiting, paragraphs)
             paragraphs.append(paragraph)
 
 
@@ -141,6 +170,8 @@ def _open_end(paragraphs: list[_Paragraph], body: float) -> _Paragraph | None:
     """The last paragraph in the body's size of the last page, past its footnotes."""
     page = paragraphs[-1].lines[-1].page if paragraphs else -1
     for paragraph in reversed(paragraphs[-12:]):
+        if paragraph.running:
+            continue
         # Only one that lies on that page whole can be moved behind the notes without moving pages.
         if any(line.page != page for line in paragraph.lines) and paragraph is not paragraphs[-1]:
             return None
@@ -185,12 +216,18 @@ class _Writer:
         self._parts: list[str] = []
         self._size = 0
         self._pages: list[int] = []
+        self._running: list[tuple[int, int]] = []
 
-    def write(self, paragraphs: Sequence[_Paragraph]) -> tuple[str, tuple[int, ...]]:
-        """The text and its pages."""
+    def write(
+        self, paragraphs: Sequence[_Paragraph]
+    ) -> tuple[str, tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """The text, its pages, and its running lines."""
         for paragraph in paragraphs:
             self._put("\n\n" if self._parts else "")
             self._page(paragraph.lines[0].page)
+            if paragraph.running:
+                self._write_running(paragraph.lines)
+                continue
             if paragraph.level:
                 self._put("#" * paragraph.level + " ")
             for i, line in enumerate(paragraph.lines):
@@ -201,7 +238,14 @@ class _Writer:
         if self._parts:
             self._put("\n")
         self._page(self._n_pages - 1, at=self._size)
-        return "".join(self._parts), tuple(self._pages)
+        return "".join(self._parts), tuple(self._pages), tuple(self._running)
+
+    def _write_running(self, lines: Sequence[Line]) -> None:
+        start = self._size
+        shown = (literal(clean(line.text.replace(HYPHEN, "-"))) for line in lines)
+        self._put("\n".join(text for text in shown if text.strip()))
+        if self._size > start:
+            self._running.append((start, self._size))
 
     def _put(self, text: str) -> None:
         self._parts.append(text)

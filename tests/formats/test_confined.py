@@ -33,7 +33,8 @@ header, data = read_message(source)
 allow_cpu(header["cpu_s"])
 def answer(text):
     facts = dict.fromkeys(("title", "author", "date", "language", "source"))
-    write_message(target, {"outcome": "parsed", "pages": [], "many": False, "notes": [], **facts}, text.encode())
+    lists = {"pages": [], "furniture": [], "notes": []}
+    write_message(target, {"outcome": "parsed", "many": False, **lists, **facts}, text.encode())
 """
 
 
@@ -198,16 +199,20 @@ class TestEnds:
     @pytest.mark.parametrize(
         "reply",
         [
-            "write_message(target, {'outcome': 'parsed'}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [5], 'many': False, 'notes': [], **facts}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [1, 0], 'many': False, 'notes': [], **facts}, b'x')",
-            "write_message(target, {**facts, 'outcome': 'parsed', 'pages': [], 'notes': [], 'title': 3}, b'x')",
-            "write_message(target, {'outcome': 'parsed', 'pages': [], 'many': False, 'notes': [], **facts}, b'\\xff')",
+            "{'outcome': 'parsed'}, b'x'",
+            "{**right, 'pages': [5]}, b'x'",
+            "{**right, 'pages': [1, 0]}, b'x'",
+            "{**right, 'furniture': [[0, 9]]}, b'x'",
+            "{**right, 'furniture': [[1, 0]]}, b'xyz'",
+            "{**right, 'furniture': [[0]]}, b'xyz'",
+            "{**right, 'title': 3}, b'x'",
+            "right, b'\\xff'",
         ],
     )
     def test_a_false_answer_is_noticed(self, reply: str) -> None:
-        facts = "facts = dict.fromkeys(('title', 'author', 'date', 'language', 'source'))\n"
-        kind, message = outcome(acting(facts + reply))
+        right = "right = dict.fromkeys(('title', 'author', 'date', 'language', 'source'))\n"
+        right += "right |= {'outcome': 'parsed', 'pages': [], 'furniture': [], 'many': False, 'notes': []}\n"
+        kind, message = outcome(acting(f"{right}write_message(target, {reply})"))
         assert (kind, message[:28]) == ("crashed", "its parser answered nonsense")
 
     def test_memory_spent_by_earlier_files_is_no_reason(self, tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ def check(parser: ConfinedParser, data: bytes, suffix: str, options: ParseOption
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", parsed.text)
     assert list(parsed.pages) == sorted(parsed.pages)
     assert all(0 <= page <= len(parsed.text) for page in parsed.pages)
+    edges = [edge for span in parsed.furniture for edge in span]
+    assert edges == sorted(edges)
+    assert all(parsed.text[start:end].strip() for start, end in parsed.furniture)
     if suffix == ".pdf":
         assert parsed.pages[0] == 0
     facts(parsed)
@@ -80,7 +83,7 @@ def check(parser: ConfinedParser, data: bytes, suffix: str, options: ParseOption
 def facts(parsed: Parsed) -> None:
     for fact in (parsed.title, parsed.author, parsed.source):
         assert fact is None or (fact.strip() and len(fact) <= 10_000)
-    assert parsed.date is None or re.fullmatch(r"\d{4}-\d{2}-\d{2}", parsed.date)
+    assert parsed.date is None or re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", parsed.date)
     assert parsed.language is None or re.fullmatch("[a-z]{2}", parsed.language)
 
 

@@ -11,6 +11,7 @@ from sample_files import Draw, both, lines, pdf, wrapped
 
 from rag.assembly import make_document
 from rag.citation import cite
+from rag.cleaning import read_structure
 from rag.datatypes import Span
 from rag.errors import FileError
 from rag.formats import Parsed, ParseOptions
@@ -24,6 +25,14 @@ WORDS = (
 
 def read(data: bytes, **options: bool) -> Parsed:
     return parse(data, ParseOptions(**options))
+
+
+def quotable(parsed: Parsed) -> str:
+    """All that may be quoted; none of it runs through the pages, which has its own places in the text."""
+    document = make_document("a.pdf", parsed, "")
+    inside = [set(range(*span)) for span in parsed.furniture]
+    assert not any(set(range(s.start, s.end)) & places for s in document.sentences for places in inside)
+    return "\n\n".join(span.of(parsed.text) for span in document.prose)
 
 
 def sentences(seed: int, n: int) -> list[str]:
@@ -233,14 +242,47 @@ class TestLineEnds:
 
 
 class TestFurniture:
-    def test_running_heads_and_page_numbers_are_not_text(self) -> None:
+    def test_running_heads_and_page_numbers_are_kept_apart_with_their_places(self) -> None:
         data = pdf(*(headed(n, lines(*wrapped(" ".join(sentences(n, 8)), 80))) for n in range(1, 6)))
-        text = read(data).text
+        parsed = read(data)
+        text = quotable(parsed)
         assert "Harbour Review" not in text
         assert not re.search(r"- \d -", text)
-        kept = read(data, keep_furniture=True).text
+        assert all(said in " ".join(text.split()) for n in range(1, 6) for said in sentences(n, 8))
+        found = [parsed.text[start:end] for start, end in parsed.furniture]
+        assert found == [f"The Harbour Review, volume 7\n- {n} -" for n in range(1, 6)]
+        document = make_document("a.pdf", parsed, "")
+        assert [document.page(start) for start, _ in parsed.furniture] == [1, 2, 3, 4, 5]
+        blocks = read_structure(parsed.text, furniture=parsed.furniture).blocks
+        assert [b.span for b in blocks if b.kind == "furniture"] == [Span(*span) for span in parsed.furniture]
+
+    def test_switched_off_they_are_text_like_any_other(self) -> None:
+        data = pdf(*(headed(n, lines(*wrapped(" ".join(sentences(n, 8)), 80))) for n in range(1, 6)))
+        parsed = read(data, keep_furniture=True)
+        assert parsed.furniture == ()
+        assert parsed.text.count("The Harbour Review, volume 7") == 5
+        document = make_document("a.pdf", parsed, "", remove_furniture=False)
+        kept = "\n".join(span.of(parsed.text) for span in document.prose)
         assert kept.count("The Harbour Review, volume 7") == 5
-        assert "- 3 -" in kept
+        assert "\n3 -\n" in kept
+
+    def test_they_part_no_sentence_and_no_word(self) -> None:
+        pages = [
+            ["The committee met on the second of March in the town hall of Elm and decided to re-"],
+            ["build the quay, the mole and the customs house, as the mayor had asked it to, and it an-"],
+            ["nounced it in the autumn. Nobody was against it.", "", "A new paragraph stands here alone."],
+        ]
+        drawn = (headed(n, lines(*page)) for n, page in enumerate(pages, 1))
+        parsed = read(pdf(*drawn))
+        whole = f"{pages[0][0][:-1]}{pages[1][0][:-1]}nounced it in the autumn."
+        assert whole in parsed.text
+        assert len(parsed.furniture) == 2, "what waited for the paragraph's end stands together"
+        document = make_document("a.pdf", parsed, "")
+        assert whole in [span.of(parsed.text) for span in document.sentences]
+        assert "Harbour Review" not in quotable(parsed)
+        assert [
+            document.page(parsed.text.index(words)) for words in ("The committee", "build", "nounced")
+        ] == [1, 2, 3]
 
     def test_a_head_in_two_parts_over_columns_and_over_one(self) -> None:
         def page(n: int) -> Draw:
@@ -249,7 +291,7 @@ class TestFurniture:
                 return both(head, lines(*wrapped(" ".join(sentences(n, 14)), 80)))
             return both(head, lines(*TestColumns.LEFT), lines(*TestColumns.RIGHT, x=320))
 
-        text = read(pdf(*(page(n) for n in range(4)))).text
+        text = quotable(read(pdf(*(page(n) for n in range(4)))))
         assert "31 May 2024" not in text
         assert "The Elm Letter" not in text
 
@@ -259,7 +301,7 @@ class TestFurniture:
             own = f"Unique heading of page {'abcdefgh'[n]}"
             return both(lines(head, y=810), lines(own, y=770), lines(*wrapped(" ".join(sentences(n, 6)), 80)))
 
-        text = read(pdf(*(page(n) for n in range(8)))).text
+        text = quotable(read(pdf(*(page(n) for n in range(8)))))
         assert "Chapter of Storms" not in text
         assert "A. Moor: The Sea" not in text
         assert text.count("Unique heading of page") == 8
