@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hash_encoder import HashEncoder
 from keepers import needs_lance
+from many_texts import make_many, recall
 
 import rag.lance_update
 from rag.config import Config
@@ -168,38 +169,19 @@ def test_an_index_over_the_vectors_finds_nearly_all(
 ) -> None:
     monkeypatch.setattr(rag.lance_update, "VECTORS_INDEXED_FROM", 500)
     folder = tmp_path / "many"
-    folder.mkdir()
-    chance = np.random.default_rng(5)
-    names = [f"word{n}" for n in range(400)]
-    for n in range(1500):
-        (folder / f"{n}.txt").write_text(f"The {' '.join(chance.choice(names, 12))} of number {n}.\n")
+    make_many(folder, 1500)
     write(folder, uri, HashEncoder(dim=64))
     index = LanceIndex.load(uri)
     assert "vector" in {c for i in index.tables["chunks"].list_indices() for c in i.columns}
     (folder / "late.txt").write_text("The late arrival was noted in the book of the harbour.\n")
     write(folder, uri, HashEncoder(dim=64))
     index = LanceIndex.load(uri)
-    found = wanted = 0
-    places, vectors = _all_vectors(index)
-    for n in range(40):
-        query = HashEncoder(dim=64).encode_query(f"The {' '.join(chance.choice(names, 6))} of number {n}?")
-        scores, got = index.vectors.search(query[None, :], 10)
-        cosines = dict(zip(places, vectors @ query, strict=True))
-        np.testing.assert_allclose(scores[0], [cosines[int(place)] for place in got[0]], atol=2e-6)
-        best = np.sort(list(cosines.values()))[::-1][:10]
-        found += int((scores[0] >= best[-1] - 1e-6).sum())
-        wanted += 10
-    assert found >= 0.95 * wanted
+    told = index.tables["chunks"].search().with_row_id(True).select(["doc_id"]).to_arrow()
+    assert recall(index, told["_rowid"].to_pylist(), HashEncoder(dim=64)) >= 0.95
     late = HashEncoder(dim=64).encode_query("The late arrival was noted in the book of the harbour.")
     assert index.chunks[int(index.vectors.search(late[None, :], 1)[1][0][0])].doc_id == "late.txt"
     few = index.chunk_mask(["1?.txt"])
     assert len(index.vectors.search(late[None, :], 50, few)[0][0]) == few.n == 10
-
-
-def _all_vectors(index: LanceIndex) -> tuple[list[int], np.ndarray]:
-    told = index.tables["chunks"].search().with_row_id(True).select(["doc_id"]).to_arrow()
-    places = told["_rowid"].to_pylist()
-    return places, index.vectors.vectors(np.array(places))
 
 
 @needs_lance

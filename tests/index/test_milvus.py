@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hash_encoder import HashEncoder
 from keepers import milvus_place, needs_milvus
+from many_texts import make_many, recall
 
 import rag.milvus_update
 from rag.config import Config
@@ -329,11 +330,7 @@ def few_lists(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("few_lists")
 def test_an_index_over_the_vectors_finds_nearly_all(tmp_path: Path, uri: str) -> None:
     folder = tmp_path / "many"
-    folder.mkdir()
-    chance = np.random.default_rng(5)
-    names = [f"word{n}" for n in range(400)]
-    for n in range(1500):
-        (folder / f"{n}.txt").write_text(f"The {' '.join(chance.choice(names, 12))} of number {n}.\n")
+    make_many(folder, 1500)
     write(folder, uri, HashEncoder(dim=64))
     index = load(uri)
     assert index.state.about["vectors_indexed"]
@@ -341,22 +338,9 @@ def test_an_index_over_the_vectors_finds_nearly_all(tmp_path: Path, uri: str) ->
     chunks = database.collection(int(index.state.about["epoch"]), "chunks")
     # Milvus indexes rows when it has written them to disk, which it does in its own time.
     database.call("flushing", lambda client, more: client.flush(chunks, timeout=60), writes=True)
-    places = [
-        place
-        for rows in database.pages("looking", chunks, "id >= 0", [])
-        for place in (r["id"] for r in rows)
-    ]
-    vectors = index.vectors.vectors(np.array(places))
-    found = wanted = 0
-    for n in range(40):
-        query = HashEncoder(dim=64).encode_query(f"The {' '.join(chance.choice(names, 6))} of number {n}?")
-        scores, got = index.vectors.search(query[None, :], 10)
-        cosines = dict(zip(places, vectors @ query, strict=True))
-        np.testing.assert_allclose(scores[0], [cosines[int(place)] for place in got[0]], atol=2e-6)
-        best = np.sort(list(cosines.values()))[::-1][:10]
-        found += int((scores[0] >= best[-1] - 1e-6).sum())
-        wanted += 10
-    assert found >= 0.95 * wanted
+    rows = [row for page in database.pages("looking", chunks, "id >= 0", []) for row in page]
+    assert recall(index, [int(row["id"]) for row in rows], HashEncoder(dim=64)) >= 0.95
+    query = HashEncoder(dim=64).encode_query("The word1 and the word2")
     few = index.chunk_mask(["1?.txt"])
     assert few is not None
     assert len(index.vectors.search(query[None, :], 50, few)[0][0]) == few.n == 10
