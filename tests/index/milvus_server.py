@@ -86,6 +86,7 @@ class Server:
 def main(arguments: Sequence[str]) -> int:
     import pytest
 
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "data", _PORT)
         server.start()
