@@ -43,7 +43,7 @@ from rag.evaluation.opening import RememberingEncoder
 from rag.index import IndexReport
 from rag.lance_index import LanceIndex
 from rag.retriever import Retriever
-from rag.stores.lance import Database, State
+from rag.stores.lance import TABLES, Database
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=None, help="file of vectors by text, read and added to")
     parser.add_argument("--json", type=Path, default=None, help="file for the rows; other sizes in it stay")
     parser.add_argument("--resume", action="store_true", help="leave out sizes that are in --json already")
-    parser.add_argument("--keep", action="store_true", help="keep what was built, under --work")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep what was built, under --work, old versions too"
+    )
     parser.add_argument("--stage", choices=sorted(_STAGES), default=None, help=argparse.SUPPRESS)
     return parser
 
@@ -110,8 +112,9 @@ def _measured(args: argparse.Namespace, size: int) -> dict[str, Any]:
     row: dict[str, Any] = {"size": size, "load": os.getloadavg()[0]}
     own = [f"--work={args.work}", f"--real={args.real}", f"--questions={args.questions}"]
     own += [f"--cache={args.cache}"] if args.cache else []
+    own += ["--keep"] if args.keep else []
     try:
-        for stage in ("build", "open", "compare", "change"):
+        for stage in ("build", "open", "compare", "change", "weigh"):
             command = [sys.executable, "-m", "benchmarks.scale_out", *map(str, args.texts)]
             started = time.perf_counter()
             done = subprocess.run(
@@ -171,8 +174,6 @@ def build(args: argparse.Namespace) -> dict[str, Any]:
         state = draft.commit(None, config, encoder, ["made"], IndexReport())
         index_s, index_cpu_s = time.perf_counter() - started, time.process_time() - busy
     np.savez(args.work / f"asked-{size}.npz", asked=np.array(asked), queries=queries, nearest=nearest.scores)
-    most = _disk(_place(args.work, size))["all"]
-    _forget(draft, state)
     return {
         "n_documents": n_documents,
         "n_real": min(size, len(real.vectors)),
@@ -183,22 +184,8 @@ def build(args: argparse.Namespace) -> dict[str, Any]:
         "index_cpu_s": index_cpu_s,
         "indexes": indexes,
         "build_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "disk": _disk(_place(args.work, size)),
-        "disk_most": most,
+        "disk_most": _disk(_place(args.work, size))["all"],
     }
-
-
-def _forget(draft: Any, state: State) -> None:
-    """Remove the versions before a state, as `rag index` does some hours later."""
-    from rag import lance_update
-
-    time.sleep(1)
-    kept = lance_update.KEEP, lance_update.MARGIN
-    lance_update.KEEP, lance_update.MARGIN = timedelta(0), timedelta(seconds=0.5)
-    try:
-        draft._clean(state)
-    finally:
-        lance_update.KEEP, lance_update.MARGIN = kept
 
 
 @contextmanager
@@ -351,7 +338,16 @@ def change(args: argparse.Namespace) -> dict[str, Any]:
     return {"change": found}
 
 
-_STAGES = {"build": build, "open": opened, "compare": compare, "change": change}
+def weigh(args: argparse.Namespace) -> dict[str, Any]:
+    """Bytes of the newest versions alone, as they are some hours later; the index can't be opened any more."""
+    tables = Database(_uri(args)).connection()
+    for name in TABLES:
+        if not args.keep:
+            tables.open_table(name).optimize(cleanup_older_than=timedelta(0))
+    return {"disk": _disk(_place(args.work, args.sizes[0]))}
+
+
+_STAGES = {"build": build, "open": opened, "compare": compare, "change": change, "weigh": weigh}
 
 
 def _given(args: argparse.Namespace) -> tuple[list[str], Floats, Floats]:
