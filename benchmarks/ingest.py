@@ -152,7 +152,7 @@ def write_texts(folder: Path, n_documents: int) -> None:
 def cluster(log: Path, cores: Sequence[int]) -> Iterator[None]:
     """A head without workers, and a node of one processor on each of some cores."""
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    os.environ["RAY_raylet_start_wait_time_s"] = "300"
+    os.environ |= {"RAY_raylet_start_wait_time_s": "300"}
     common = ["--node-ip-address=127.0.0.1", "--disable-usage-stats", "--object-store-memory=200000000"]
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as place:
         head = ["start", "--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false"]

@@ -54,7 +54,7 @@ def cluster(log: Path, n_nodes: int = 2, n_cpus: int = 2) -> Iterator[list[int]]
     """A head without workers and nodes with processors; gives the process ids of the nodes' raylets."""
     # As a cluster should be: who has no token is not let in. It is in no file.
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    os.environ["RAY_raylet_start_wait_time_s"] = str(int(LIMIT_S))  # for machines that are busy
+    os.environ |= {"RAY_raylet_start_wait_time_s": str(int(LIMIT_S))}  # for machines that are busy
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as own:
         _ray(
             log,
