@@ -206,3 +206,30 @@ def test_a_writer_that_no_lock_keeps_out_is_noticed(
     index = LanceIndex.load(uri)
     assert index.documents["bridge.txt"].text.startswith("The bridge fell")
     assert index.tables["chunks"].count_rows() == len(index.chunks) == 3
+
+
+@needs_lance
+def test_what_a_removed_document_said_is_in_no_file_after_cleaning_up(
+    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = b"zyzzyva"
+    (folder / "secret.txt").write_text("The zyzzyva was hidden by the guild of masons in 1801.\n")
+    write(folder, uri)
+    assert _holding(tmp_path / "lance", said)
+    (folder / "secret.txt").unlink()
+    write(folder, uri)
+    index = LanceIndex.load(uri)
+    assert len(index.words.search("Who hid the zyzzyva?", 5)[0]) == 0
+    # Readers may still have the state before open: its files stay for a while.
+    assert _holding(tmp_path / "lance", said)
+    monkeypatch.setattr(rag.lance_update, "KEEP", timedelta(0))
+    monkeypatch.setattr(rag.lance_update, "MARGIN", timedelta(seconds=0.5))
+    time.sleep(1)
+    (folder / "bridge.txt").write_text("The bridge fell into the river in the flood of 1953.\n")
+    write(folder, uri)
+    assert _holding(tmp_path / "lance", said) == []
+
+
+def _holding(place: Path, said: bytes) -> list[Path]:
+    """The files that hold some bytes."""
+    return [path for path in place.rglob("*") if path.is_file() and said in path.read_bytes()]
