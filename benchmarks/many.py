@@ -22,6 +22,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.beside import insert, machine
 from benchmarks.encoding import table
 from benchmarks.floor import Machine, count, rates
@@ -45,8 +47,9 @@ class Counted:
     def __init__(self, session: Any) -> None:
         self._session = session
         self.lengths: list[int] = []
+        self.get_inputs = session.get_inputs
 
-    def run(self, outputs: list[str], feed: dict[str, Any]) -> Any:
+    def run(self, outputs: list[str] | None, feed: dict[str, Any]) -> Any:
         self.lengths.append(feed["input_ids"].shape[1])
         return self._session.run(outputs, feed)
 
@@ -58,6 +61,11 @@ class Taken:
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=dict)
+
+
+def _sessions(pipeline: Pipeline) -> dict[str, Any]:
+    """Of both models; there once a question was asked."""
+    return {"encoder": pipeline._encoder._session, "reader": pipeline.reader._session}  # type: ignore[attr-defined]
 
 
 def forgetful(pipeline: Pipeline, remembered: int | None = None) -> Pipeline:
@@ -82,9 +90,9 @@ def measure(taken: Taken, counted: dict[str, Counted], work: Callable[[], list[A
 def turns(pipeline: Pipeline, asked: Sequence[str], rounds: int) -> tuple[dict[str, Taken], bool]:
     """What each way took, and whether all answers are the same."""
     pipeline.ask(asked[0])
-    reader, encoder = pipeline.reader, pipeline._encoder
-    counted = {"encoder": Counted(encoder._session), "reader": Counted(reader._session)}  # type: ignore[attr-defined]
-    encoder._session, reader._session = counted["encoder"], counted["reader"]  # type: ignore[attr-defined]
+    counted = {name: Counted(session) for name, session in _sessions(pipeline).items()}
+    pipeline.reader._session = counted["reader"]
+    pipeline._encoder._session = counted["encoder"]  # type: ignore[attr-defined]
 
     def one(fresh: Pipeline) -> list[Answer]:
         return [fresh.ask(question) for question in asked]
@@ -110,6 +118,23 @@ def arithmetic(taken: Taken, machine_rates: Machine) -> float:
         int8, fp32, _ = count(MODELS[name], lengths or [0])
         seconds += len(lengths) * (int8 / machine_rates.int8 + fp32 / machine_rates.fp32)
     return seconds
+
+
+def batches(sessions: dict[str, Any], times: int) -> str:
+    """Processor milliseconds a text, on one thread, of usual texts alone and of several in one batch."""
+    sizes, rows = (1, 2, 4, 8, 16), []
+    for name, tokens in (("reader", 130), ("encoder", 36)):
+        session, made = sessions[name], np.random.default_rng(0)
+        least = dict.fromkeys(sizes, float("inf"))
+        for _ in range(times):
+            for size in sizes:
+                feed = {entry.name: np.ones((size, tokens), np.int64) for entry in session.get_inputs()}
+                feed["input_ids"] = made.integers(1_000, 20_000, (size, tokens))
+                started = time.process_time()
+                session.run(None, feed)
+                least[size] = min(least[size], (time.process_time() - started) / size)
+        rows.append([f"{name}, {tokens} tokens", *(f"{1e3 * took:.2f}" for took in least.values())])
+    return table("Processor ms a text, by texts in a batch", ["", *map(str, sizes)], rows)
 
 
 def section(taken: dict[str, Taken], n_asked: int, n_chunks: int, found: Machine | None) -> str:
@@ -151,6 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--index", default=None, help="folder of an index (default: index/, of seeds/)")
     add("--questions", type=Path, default=own_seed_questions(), help="as `rag eval` takes them")
     add("--rounds", type=int, default=3, help="turns of each (default: 3)")
+    add("--batches", type=int, default=25, help="turns of each size of batch (default: 25)")
     add("--limit", type=int, default=100, help="questions (default: 100)")
     add(
         "--seconds",
@@ -168,7 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         taken, same = turns(pipeline, asked, args.rounds)
         found = rates(128, args.seconds) if args.seconds else None
         printed = section(taken, len(asked), len(pipeline.index.chunks), found)
-        printed += f"\nAnswers {'are all the same' if same else 'DIFFER'}."
+        printed += f"\nAnswers {'are all the same' if same else 'DIFFER'}.\n\n"
+        printed += batches(_sessions(pipeline), args.batches)
         print(printed)
         if args.json:
             kept = {"same": same, "ways": {name: vars(way) for name, way in taken.items()}}

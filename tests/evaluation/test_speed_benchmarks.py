@@ -125,7 +125,7 @@ def test_many_runs(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     page.write_text("<!-- many: begin -->\n<!-- many: end -->\n", "utf-8")
     given = ["--index", str(tmp_path / "index"), "--questions", str(made / "questions.jsonl")]
     kept = ["--json", str(tmp_path / "many.json"), "--readme", str(page)]
-    assert many.main([*given, *kept, "--rounds", "1", "--seconds", "0"]) == 0
+    assert many.main([*given, *kept, "--rounds", "1", "--seconds", "0", "--batches", "1"]) == 0
     printed = capsys.readouterr().out
     assert "Answers are all the same." in printed
     assert printed.strip() in page.read_text("utf-8")
