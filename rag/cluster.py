@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -182,6 +183,10 @@ def connected(address: str, n_workers: int | None = None) -> Iterator[Cluster]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # What Ray's own code says of each try to connect; what comes of them is told in our words.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address == "local" and "ray" not in sys.modules:
+        # Nobody else on this machine is to use it either. Ray reads this when it is loaded, and leaves no file of it.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        os.environ |= {"RAY_raylet_start_wait_time_s": f"{ANSWER_S:g}"}  # 30 are too few on a busy machine
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -206,8 +211,7 @@ def _init(address: str) -> None:
 
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
-        # For this run alone: nobody else, here or on the network, is to use it, and no file is left of it.
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        # For this run alone: nobody else on the network is to find it.
         settings |= {
             "num_cpus": len(os.sched_getaffinity(0)),
             "include_dashboard": False,
