@@ -238,8 +238,7 @@ def opened(args: argparse.Namespace) -> dict[str, Any]:
     asked, queries, _ = _given(args)
     encoder = load_encoder()
     encoder.encode_query("Any question, so that the model is there.")
-    import lancedb  # noqa: F401  what every index needs is not this one's
-
+    Database(_uri(args)).connection()  # what every index needs is not this one's
     before = _resident()
     started = time.perf_counter()
     index = LanceIndex.load(_uri(args))

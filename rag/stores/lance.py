@@ -92,6 +92,7 @@ class Database(AnyDatabase):
     def connection(self) -> Any:
         """LanceDB's, opened when it is first needed."""
         if self._connection is None:
+            self._load()
             import lancedb
 
             # Each look at the state sees the newest one.
