@@ -181,8 +181,9 @@ def connected(address: str, n_workers: int | None = None) -> Iterator[Cluster]:
     check_cluster(address)
     # Ray tells its makers about each cluster unless the environment says something else.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # What Ray's own code says of each try to connect; what comes of them is told in our words.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Not what Ray says of each try to connect; but Ray ends this process where its own part of it is lost, and
+    # nothing else than this tells why.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     if address == "local" and "ray" not in sys.modules:
         # Nobody else on this machine is to use it either. Ray reads this when it is loaded, and leaves no file of it.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
