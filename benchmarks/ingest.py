@@ -1,6 +1,6 @@
 """`rag index --ray` with one worker and with two, each of one core: how many times as fast?
 
-python -m benchmarks.ingest [--documents 1500] [--rounds 2] [--into DIR] [--json FILE] [--readme FILE]
+python -m benchmarks.ingest [--documents 1000] [--rounds 2] [--into DIR] [--json FILE] [--readme FILE]
 
 Two raylets of one processor each, the first on the first core and the second on the second, as two machines
 would be; the head and the process that indexes share these cores. The texts are sentences of `seeds/` put
@@ -32,6 +32,7 @@ from benchmarks.beside import insert, machine
 from benchmarks.encoding import table
 
 BAR = 1.6
+LEAST = 300
 PORT = 6390
 ADDRESS = f"127.0.0.1:{PORT}"
 
@@ -42,7 +43,9 @@ _SENTENCES = 60
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--documents", type=int, default=1500, help="of about 12 chunks (default: 1500)")
+    parser.add_argument(
+        "--documents", type=int, default=1000, help="of about 25 chunks, 300 or more (default: 1000)"
+    )
     parser.add_argument("--rounds", type=int, default=2, help="turns of each (default: 2)")
     parser.add_argument(
         "--into", type=Path, default=None, help="folder to work in (default: a temporary one)"
@@ -50,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--readme", type=Path, default=None, help="file with the markers for the table")
     args = parser.parse_args(argv)
+    if args.documents < LEAST:
+        parser.error(f"--documents is {args.documents}; expected {LEAST} or more: fewer make too few shards")
     if _INSIDE not in os.environ:
         return _apart(sys.argv[1:] if argv is None else list(argv))
     with tempfile.TemporaryDirectory() as temporary:

@@ -193,7 +193,12 @@ def connected(address: str, n_workers: int | None = None) -> Iterator[Cluster]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     joined = ray.is_initialized()  # by the program that called us, which keeps it
     if not joined:
-        _within(address, lambda: _init(address))
+        if address == "local":
+            # In this thread: what Ray starts here ends with the thread that started it.
+            with _in_our_words(address):
+                _init(address)
+        else:
+            _within(address, lambda: _init(address))
     try:
         n_cpus = int(_within(address, ray.cluster_resources).get("CPU", 0))
         if not n_cpus:
@@ -282,6 +287,11 @@ def _in_our_words(address: str) -> Iterator[None]:
 
 def _first_line(error: BaseException) -> str:
     """The line of an error that says most: Ray puts a worker's whole traceback before it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if "AuthToken" in str(cause):
+            return "it wants a token that is not here; set RAY_AUTH_MODE=token, with its head's ~/.ray/auth_token"
+        cause = cause.__cause__ or cause.__context__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception)\b", line)), None)
     return (said or (lines or [""])[0])[:300] or type(error).__name__
