@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--among", type=Path, help="another: the questions of the first are asked among its paragraphs too"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the reader")
-    parser.add_argument("--limit", type=int, default=1500, help="SQuAD questions to use (default: 1500)")
+    parser.add_argument(
+        "--limit", type=int, default=1500, help="questions of each file to use (default: 1500)"
+    )
     parser.add_argument("--cache", type=Path, help="keep document vectors in this file between runs")
     parser.add_argument("--weights", action="store_true", help="only compare weights of the ranking")
     args = parser.parse_args(argv)
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         squad.name: _ask(set_pipeline(squad, "open", encoder), squad),
     }
     if args.also:
-        also = load_squad(args.also)
+        also = load_squad(args.also).only(limit=args.limit)
         if also.name in asked:
             raise DatasetError(
                 f"{args.also} has the name of another set, {also.name!r}; rename one of the files"

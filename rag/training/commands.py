@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import random
 import re
 import sys
 import time
@@ -22,13 +23,13 @@ from rag.training.balance import betrayed, repeated
 from rag.training.card import model_card
 from rag.training.data import LEAVE_OUT, Corpus, Question, drop_near_copies, load_squad
 from rag.training.distill import Teacher
-from rag.training.export import WEIGHT_ONLY, export, onnx_forward, to_onnx
+from rag.training.export import N_EVENED, export, onnx_forward, to_onnx
 from rag.training.loop import Settings, forward_of, train
 from rag.training.model import Reader
 from rag.training.negatives import mine_negatives
 from rag.training.schedule import Schedule
 from rag.training.score import Forward, Scores, predict, scores
-from rag.training.windows import Recipe, WindowMaker
+from rag.training.windows import Recipe, Window, WindowMaker
 
 __all__ = ["corpus_of", "run_export", "run_score", "run_train", "run_wording"]
 
@@ -124,19 +125,29 @@ def run_wording(args: argparse.Namespace) -> None:
     _say(json.dumps({"n": len(corpus.questions), **found}))
 
 
+def _spread_windows(tokenizer: Tokenizer) -> list[Window]:
+    """Windows spread over the written articles that are not trained on: they only say how large channels become."""
+    corpus = load_squad(Path(__file__).parent / "written" / "dev.json.gz", source="written")
+    maker, rng = WindowMaker(corpus, tokenizer, Recipe.plain(192)), random.Random(1)
+    asked = corpus.questions[:: max(1, len(corpus.questions) // N_EVENED)][:N_EVENED]
+    return [window for q in asked if (window := maker.cut(q, rng)) is not None]
+
+
 def run_export(args: argparse.Namespace) -> None:
     """Write the ONNX folder with its card; with tuning data, both precisions' scores."""
     tokenizer_file = args.tokenizer or _package_model() / "tokenizer.json"
     about: dict[str, Any] = {}
     if args.run_json:
         about["run"] = json.loads(args.run_json.read_text("utf-8"))
+    evened = _spread_windows(Tokenizer.from_file(str(tokenizer_file))) if args.weight_only is None else []
     described = export(
         args.model,
         tokenizer_file,
         args.out,
         about=about,
         reduce_range=args.reduce_range,
-        weight_only=WEIGHT_ONLY if args.weight_only is None else args.weight_only,
+        weight_only=args.weight_only,
+        evened=evened,
     )
     if args.tune:
         tune = load_squad(args.tune, source="tune")

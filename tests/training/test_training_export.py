@@ -23,6 +23,7 @@ from rag.training.data import Corpus
 from rag.training.loop import forward_of
 from rag.training.model import Reader
 from rag.training.onnx_graph import build_graph, quantise_rows
+from rag.training.smoothing import smooth
 from rag.training.windows import Recipe, Window, WindowMaker
 
 
@@ -128,3 +129,23 @@ def test_a_reader_too_large_to_ship_is_refused(
     monkeypatch.setattr(exporting, "to_onnx", lambda model, path, **_: path.write_bytes(b"x" * 2000))
     with pytest.raises(ModelError, match="at most 1,000 may ship"):
         exporting.export(tiny_folder, tokenizer_file, tmp_path, about={})
+
+
+def test_evening_the_channels_changes_what_is_computed_by_rounding_only(
+    tiny_folder: Path, windows: list[Window], tmp_path: Path
+) -> None:
+    reader = Reader.load(tiny_folder)
+    found = []
+    for evened in (False, True):
+        built = build_graph(reader, int8_words=False)
+        if evened:
+            smooth(built, [exporting._feeds([w]) for w in windows], exporting.STRENGTH)
+        onnx.save(built, tmp_path / "whole.onnx")
+        found.append(exporting.onnx_forward(tmp_path / "whole.onnx", threads=1)(windows))
+    for i, w in enumerate(windows):
+        for a, b in zip(found[0][:2], found[1][:2], strict=True):
+            np.testing.assert_allclose(a[i, : len(w)], b[i, : len(w)], rtol=1e-3, atol=1e-4)
+    exporting.to_onnx(reader, tmp_path / "reader.onnx", int8=True, evened=windows)
+    kinds = [n.op_type for n in onnx.load(tmp_path / "reader.onnx").graph.node]
+    assert kinds.count("MatMulInteger") > 0
+    assert kinds.count("MatMul") == 0
