@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rag.citation import quote_span, same_words
 from rag.cleaning import MappedText, search_copy
 from rag.datatypes import Chunk, Document, Span
-from rag.imprint import field_at
+from rag.imprint import value_at
 from rag.reader import Reading
 from rag.retriever import Hit
 
@@ -157,7 +157,7 @@ def _place(
 ) -> Candidate | None:
     document = documents[hit.chunk.doc_id]
     if hit.imprint:
-        span = field_at(hit, document, reading.start, reading.end)
+        span = value_at(hit, reading.start, reading.end)
     else:
         span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
     if span is None or len(span) == 0:

@@ -13,7 +13,6 @@ import re
 import secrets
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rag.cluster_worker import Worker, raise_told
 from rag.config import EncoderConfig
 from rag.encoder import Encoder, load_encoder
 from rag.errors import ClusterUnavailable, ConfigError, OptionalDependencyError, RagError
+from rag.waiting import asked_within
 
 __all__ = ["Cluster", "Done", "check_cluster", "connected"]
 
@@ -241,28 +241,18 @@ def _knock(address: str, host: str, port: int) -> None:
 
 def _within(address: str, ask: Callable[[], Any]) -> Any:
     """What Ray answers, or an error after a while; the thread that waits is left behind then."""
-    answer: list[Any] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answer.append(ask())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run, daemon=True, name="ray")
-    thread.start()
-    thread.join(ANSWER_S)
-    if failure:
-        raise ClusterUnavailable(
-            f"the Ray cluster {address!r} can't be used: {_first_line(failure[0])}; look at it with: ray status"
-        ) from failure[0]
-    if not answer:
+    answer = asked_within(ANSWER_S, ask, "ray")
+    if not answer.done():
         raise ClusterUnavailable(
             f"the Ray cluster {address!r} gave no answer within {ANSWER_S:g} s; is it Ray's own port, and of the "
             "same version of Ray? Look at it with: ray status"
         )
-    return answer[0]
+    failure = answer.exception()
+    if failure is not None:
+        raise ClusterUnavailable(
+            f"the Ray cluster {address!r} can't be used: {_first_line(failure)}; look at it with: ray status"
+        ) from failure
+    return answer.result()
 
 
 @contextmanager

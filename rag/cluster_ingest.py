@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class ClusterPreparing:
     n_workers: int | None = None
     open_encoder: Callable[[EncoderConfig], Encoder] = load_encoder
 
+    @contextmanager
     def __call__(
         self,
         files: list[SourceFile],
@@ -73,7 +74,7 @@ class ClusterPreparing:
         report: IndexReport,
         progress: Progress | None,
         seen: Seen,
-    ) -> AbstractContextManager[Prepared]:
+    ) -> Iterator[Prepared]:
         """Have everything new done.
 
         Raises:
@@ -82,19 +83,6 @@ class ClusterPreparing:
             IndexBusy: another process uses the same staging folder.
             IndexWriteError: the staging folder can't be written.
         """
-        return self._prepare(files, old, config, encoder, report, progress, seen)
-
-    @contextmanager
-    def _prepare(
-        self,
-        files: list[SourceFile],
-        old: Index | None,
-        config: Config,
-        encoder: Encoder,
-        report: IndexReport,
-        progress: Progress | None,
-        seen: Seen,
-    ) -> Iterator[Prepared]:
         changes = find_changes(files, old, report, seen)
         plans = plan_shards(changes.files, config, encoder.encoder_id)
         with Manifest(self.staging, (plan.key for plan in plans)) as manifest:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from rag.chunking import chunk_id
 from rag.cleaning import MappedText, search_copy
@@ -18,7 +19,7 @@ from rag.datatypes import Chunk, Document, Span
 from rag.retriever import Hit
 from rag.stores.tokens import DEFAULT_LANGUAGE, TermMaker
 
-__all__ = ["asked_fields", "field_at", "imprint", "topic_missing", "with_imprint"]
+__all__ = ["asked_fields", "imprint", "topic_missing", "value_at", "with_imprint"]
 
 # What such questions say of any document; the other words say which one is meant.
 _OF_ANY = frozenset(
@@ -73,19 +74,30 @@ def asked_fields(question: str) -> frozenset[str]:
     return frozenset(name for name, pattern in _ASKED.items() if pattern.search(question))
 
 
-def imprint(document: Document) -> Chunk | None:
+class Imprint(NamedTuple):
+    """What a document says of itself.
+
+    Attributes:
+        chunk: in words, each value mapped to its own characters in the document.
+        values: name and place of each, in the document's order.
+    """
+
+    chunk: Chunk
+    values: list[tuple[str, Span]]
+
+
+def imprint(document: Document) -> Imprint | None:
     """A document's title, subtitle, author, date and source in words; None where its text holds none of them.
 
     >>> text = "Low tide\\nBy Jane Doe\\n\\nThe harbour fell dry."
-    >>> chunk = imprint(Document("a.txt", text, "", title="Low tide", author="Jane Doe"))
-    >>> chunk.text
+    >>> imprint(Document("a.txt", text, "", title="Low tide", author="Jane Doe")).chunk.text
     'The title (headline) of the article is “Low tide”. The author who wrote it is Jane Doe.'
     """
-    fields = _fields(document)
-    if not fields:
+    values = _values(document)
+    if not values:
         return None
-    text, breakpoints = "", [(0, fields[0][1].start)]
-    for name, span in fields:
+    text, breakpoints = "", [(0, values[0][1].start)]
+    for name, span in values:
         before, after = _SAID[name]
         copy = search_copy(document.text, span)
         # A label is no part of the document: it maps to the empty span where its value begins.
@@ -96,17 +108,17 @@ def imprint(document: Document) -> Chunk | None:
         breakpoints += [(len(text), span.end), (len(text) + len(after), span.end)]
         text += after
     text = text.rstrip()
-    breakpoints = [(min(at, len(text)), raw) for at, raw in breakpoints]
-    whole = Span(fields[0][1].start, fields[-1][1].end)
-    offsets = tuple(dict.fromkeys(breakpoints))
-    return Chunk(chunk_id(document.doc_id, whole, text), document.doc_id, 0, 0, whole, text, offsets)
+    offsets = tuple(dict.fromkeys((min(at, len(text)), raw) for at, raw in breakpoints))
+    whole = Span(values[0][1].start, values[-1][1].end)
+    known_as = chunk_id(document.doc_id, whole, text)
+    return Imprint(Chunk(known_as, document.doc_id, 0, 0, whole, text, offsets), values)
 
 
-def field_at(hit: Hit, document: Document, start: int, end: int) -> Span | None:
+def value_at(hit: Hit, start: int, end: int) -> Span | None:
     """The whole value that `[start, end)` of an imprint's text touches, if it is one that was asked for."""
     span = MappedText(hit.chunk.text, hit.chunk.offsets).to_raw(start, end)
-    touched = [(name, value) for name, value in _fields(document) if len(span) and value.overlaps(span)]
-    return touched[0][1] if len(touched) == 1 and touched[0][0] in hit.imprint else None
+    touched = [one for one in hit.imprint if len(span) and one[0].overlaps(span)]
+    return touched[0][0] if len(touched) == 1 and touched[0][1] else None
 
 
 def with_imprint(question: str, hits: Sequence[Hit], documents: Mapping[str, Document]) -> list[Hit]:
@@ -120,13 +132,11 @@ def with_imprint(question: str, hits: Sequence[Hit], documents: Mapping[str, Doc
         documents: by doc_id.
     """
     asked = asked_fields(question)
-    if not asked or not hits:
+    found = imprint(documents[hits[0].chunk.doc_id]) if asked and hits else None
+    if found is None or asked.isdisjoint(name for name, _ in found.values):
         return list(hits)
-    document = documents[hits[0].chunk.doc_id]
-    chunk = imprint(document)
-    if chunk is None or asked.isdisjoint(name for name, _ in _fields(document)):
-        return list(hits)
-    return [*hits, replace(hits[0], chunk=chunk, imprint=asked)]
+    values = tuple((span, name in asked) for name, span in found.values)
+    return [*hits, replace(hits[0], chunk=found.chunk, imprint=values)]
 
 
 def topic_missing(question: str, document: Document) -> int:
@@ -143,7 +153,7 @@ def topic_missing(question: str, document: Document) -> int:
     return sum(word not in _OF_ANY and there.isdisjoint(stems) for word, stems in wanted)
 
 
-def _fields(document: Document) -> list[tuple[str, Span]]:
+def _values(document: Document) -> list[tuple[str, Span]]:
     """Name and place of each value that the text holds, in its order, none within another."""
     text, kinds = document.text, document.sentence_kinds
     titles = [s for s, kind in zip(document.sentences, kinds, strict=False) if kind == "title"]

@@ -24,7 +24,7 @@ from rag.cleaning.language import passage_language, question_language
 from rag.cognates import alike_share
 from rag.config import RetrieveConfig
 from rag.copies import Once
-from rag.datatypes import Chunk
+from rag.datatypes import Chunk, Span
 from rag.encoder import Encoder
 from rag.filters import Where
 from rag.index import Index
@@ -61,8 +61,8 @@ class Hit:
         alike: share of the question's words that it holds in another language's spelling, 0 to 1; None where
             it is in the question's language.
         copies: doc_ids of other documents that say the same, and whose chunks are no hits for that reason.
-        imprint: where the chunk is no part of the text but what its document says of itself, what of that was
-            asked for (`rag.imprint`); else empty.
+        imprint: where the chunk is no part of the text but what its document says of itself (`rag.imprint`), the
+            place of each value and whether it was asked for; else empty.
     """
 
     chunk_idx: int
@@ -72,7 +72,7 @@ class Hit:
     score: float
     alike: float | None = None
     copies: tuple[str, ...] = ()
-    imprint: frozenset[str] = frozenset()
+    imprint: tuple[tuple[Span, bool], ...] = ()
 
 
 class Retriever:

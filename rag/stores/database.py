@@ -8,7 +8,6 @@ an engine has a limit on time: one that is down, slow or damaged gives one clear
 from __future__ import annotations
 
 import json
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from rag.errors import IndexDamaged, IndexMissing, IndexUnavailable
 from rag.stores.kept import Tables
+from rag.waiting import asked_within
 
 __all__ = ["TABLES", "AnyDatabase", "State"]
 
@@ -79,26 +79,16 @@ class AnyDatabase(ABC):
         """
         self._load()
         wait_s = self.patience_s if patience_s is None else patience_s
-        answer: list[T] = []
-        failure: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                answer.append(ask())
-            except BaseException as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=run, daemon=True, name=f"{self.engine} {what}")
-        thread.start()
-        thread.join(wait_s)
-        if failure:
-            raise self.told(what, failure[0]) from failure[0]
-        if not answer:
+        answer = asked_within(wait_s, ask, f"{self.engine} {what}")
+        if not answer.done():
             raise IndexUnavailable(
                 f"index {self.uri!r}: no answer within {wait_s:g} s ({what}); "
                 "the store is slow or can't be reached: try again, and look at its disk or network"
             )
-        return answer[0]
+        failure = answer.exception()
+        if failure is not None:
+            raise self.told(what, failure) from failure
+        return answer.result()
 
     def told(self, what: str, error: BaseException) -> BaseException:
         """An error of the engine's in our words; any other as it is."""

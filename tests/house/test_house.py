@@ -17,7 +17,7 @@ PACKAGE = ROOT / "rag"
 
 # Each stage may import from itself and from what stands before it.
 STAGES = [
-    ["_version", "datatypes", "errors"],
+    ["_version", "datatypes", "errors", "waiting"],
     ["config", "question", "dates", "locations"],
     [
         "formats",
