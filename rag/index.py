@@ -23,7 +23,7 @@ from rag.generations import writing
 from rag.ingest import ShardTexts, read_shard, told
 from rag.moving import Origins, moved_part
 from rag.seen import Seen, stamp_of
-from rag.segments import Segment, build_segment, next_name, settle, without
+from rag.segments import Segment, build_segment, count_words, next_name, settle, without
 from rag.snapshot import Index, code_digest, describe, pack
 
 __all__ = [
@@ -171,8 +171,9 @@ def _revise(
     leaving = read_again.intersection(old.documents) if old is not None else set()
     stay = [without(segment, _places(segment, leaving)) for segment in segments]
     if fresh:
+        postings = count_words(fresh)  # on one processor, while the others encode what was begun ahead
         vectors = encode_parts(fresh, encoder, old.vectors if old else None, progress, checkpoint)
-        stay.append(build_segment(next_name(stay), fresh, vectors, config.index.kind))
+        stay.append(build_segment(next_name(stay), fresh, vectors, config.index.kind, postings))
         report.n_resumed = checkpoint.n_found
         report.n_encoded = sum(row < 0 for part in fresh for row in part.rows) - report.n_resumed
     return settle(stay, config.index.kind)

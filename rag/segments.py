@@ -30,7 +30,7 @@ from rag.stores.names import Names
 from rag.stores.postings import TERMS, Postings, merge_postings
 from rag.stores.tokens import TermMaker, language_of
 
-__all__ = ["Segment", "SegmentPart", "build_segment", "read_segment", "settle", "without"]
+__all__ = ["Segment", "SegmentPart", "build_segment", "count_words", "read_segment", "settle", "without"]
 
 # Below this number of chunks everything is merged at each change: it takes less than a second.
 ONE_SEGMENT_BELOW = 20_000
@@ -169,7 +169,19 @@ _LEFT = "left.json"
 _RECORDS = ("documents", "chunks", "facts")
 
 
-def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind: str = "auto") -> Segment:
+def count_words(parts: Sequence[SegmentPart]) -> Postings:
+    """The search words of the parts' chunks, in their order; no vectors are needed for it."""
+    languages = [part.language for part in parts for _ in part.texts]
+    return Postings.build([text for part in parts for text in part.texts], languages)
+
+
+def build_segment(
+    name: str,
+    parts: Sequence[SegmentPart],
+    vectors: Floats,
+    kind: str = "auto",
+    postings: Postings | None = None,
+) -> Segment:
     """A segment of documents.
 
     Args:
@@ -177,11 +189,11 @@ def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind
         parts: at least one, by doc_id.
         vectors: float32, (n_chunks, dim), rows L2-normalised.
         kind: of vector store, as `stores.kind_for`.
+        postings: what `count_words` gave for the parts, where that was done before.
 
     Raises:
         ModelError: vectors of another shape or length, or not finite ones.
     """
-    languages = [part.language for part in parts for _ in part.texts]
     sizes = [len(part.chunks) for part in parts]
     return Segment(
         name=name,
@@ -193,7 +205,7 @@ def build_segment(name: str, parts: Sequence[SegmentPart], vectors: Floats, kind
         chunks=Lines.join((line for part in parts for line in part.chunks), decode_chunk),
         firsts=Column(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)),
         vectors=kind_for(len(vectors), kind).build(vectors),
-        postings=Postings.build([text for part in parts for text in part.texts], languages),
+        postings=postings if postings is not None else count_words(parts),
     )
 
 

@@ -91,7 +91,11 @@ def guess_language(text: str, default: str = "en") -> str:
     >>> guess_language("Las empresas han buscado durante mucho tiempo mayor claridad en la ley.")
     'es'
     """
-    sample = text[:_SAMPLE]
+    return _guess(text[:_SAMPLE], default)
+
+
+@lru_cache(maxsize=512)  # a document's paragraphs are asked about more than once
+def _guess(sample: str, default: str) -> str:
     if _OTHER_SCRIPT.search(sample):
         letters = sum(map(str.isalpha, sample))
         for code, pattern in _SCRIPTS:

@@ -16,6 +16,7 @@ import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from rag.cleaning.language import ASKING_WORDS, STOP_WORDS, passage_language, question_language
@@ -92,6 +93,8 @@ _LETTER = f"(?:[^\\W_{_UNSPACED}]|[{_MARKS}])"
 _WORD = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|{_LETTER}+(?:['.,&-]{_LETTER}+)*")
 # The same where there is nothing but ASCII, in a third of the time.
 _ASCII_WORD = re.compile("[a-z0-9]+(?:['.,&-][a-z0-9]+)*")
+_MANY = 65_536  # joined words kept as they were taken apart: "don't" and "10,000" come again and again
+_SHORT = 40  # characters; what is longer is no word and not kept
 _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?!\d)")
 _CLITICS = frozenset({"d", "ll", "m", "re", "ve"})
 _DECIMAL = re.compile(r"\d+\.\d+")
@@ -120,11 +123,14 @@ def words(text: str) -> list[str]:
     folded = _fold(text.casefold())
     found: list[str] = []
     if folded.isascii():
-        for word in _ASCII_WORD.findall(folded):
-            if word.isalnum():
-                found.append(word)
-            else:
-                found.extend(_joined(word))
+        begun = 0
+        runs = _ASCII_WORD.findall(folded)
+        for at, word in enumerate(runs):
+            if not word.isalnum():
+                found += runs[begun:at]
+                found += _joined(word)
+                begun = at + 1
+        found += runs[begun:]
         return found
     for match in _WORD.finditer(folded):
         word = match.group()
@@ -139,8 +145,17 @@ def words(text: str) -> list[str]:
 
 def _joined(word: str) -> Iterable[str]:
     """The words in one run with commas, points, apostrophes, hyphens or ampersands inside."""
-    for part in _THOUSANDS.sub(lambda number: number.group().replace(",", ""), word).split(","):
-        yield from _compound(part)
+    return _known_parts(word) if len(word) <= _SHORT else _parts(word)
+
+
+@lru_cache(maxsize=_MANY)
+def _known_parts(word: str) -> tuple[str, ...]:
+    return tuple(_parts(word))
+
+
+def _parts(word: str) -> Iterable[str]:
+    parts = _THOUSANDS.sub(lambda number: number.group().replace(",", ""), word).split(",")
+    return chain.from_iterable(map(_compound, parts))
 
 
 def _fold(text: str) -> str:
@@ -223,7 +238,8 @@ class TermMaker:
         if own not in self.stop_words:
             self.stop_words[own] = _stop_words(own)
             self._stems[own] = {}
-        return [self._stem(word, own) for word in words(text)]
+        known = self._stems[own]
+        return [known.get(word) or self._stem(word, own) for word in words(text)]
 
     def of_passage(self, text: str, language: str) -> frozenset[str]:
         """The distinct terms of a text that need not be of the index, whose languages stay as they are.
