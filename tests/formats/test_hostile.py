@@ -235,6 +235,17 @@ class TestOddities:
             assert parsed is not None
             assert parsed.text.count("word") == 200_000
 
+    @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
+    def test_many_lines_like_headers_are_read(self, tmp_path: Path, parser: ConfinedParser, end: str) -> None:
+        """Whether a file is a saved web page is asked of every file, also of one that begins as one would."""
+        headers = end.join(f"X-Field-{i}: value{end}\tgoes on" for i in range(60)) + end
+        note = tmp_path / "note.txt"
+        note.write_bytes(headers.encode())
+        assert "X-Field-59" in read_file(SourceFile("note.txt", note))[0]
+        _, parsed = parser.outcome(f"{headers}{end}The quay was built in 1881.{end}".encode(), ".eml", PLAIN)
+        assert parsed is not None
+        assert "The quay was built in 1881." in parsed.text
+
     def test_too_much_text_is_refused(self) -> None:
         out = Canonical()
         for _ in range(19):
@@ -273,6 +284,8 @@ class TestDamaged:
              "protected with a password; save it without one"),
             (b"{\\rtf1 words}", ".docx", r"begins as a rich text document does; expected a Word document: save it as"),
             (b"\x1f\x8b\x08 packed", ".csv", "begins as a gzip archive does"),
+            (b"Subject: Q\r\n\tgoes on\r\n" + SAMPLES[".mhtml"], ".csv", "begins as a saved web page"),
+            (b"Subject: Q\n goes on\n" + SAMPLES[".mhtml"].replace(b"\r\n", b"\n"), ".csv", "saved web page"),
         ],
     )  # fmt: skip
     def test_a_wrong_suffix_is_named(
