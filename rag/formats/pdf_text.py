@@ -19,7 +19,8 @@ _HYPHENS = f"-\u2010{HYPHEN}"
 _TERMINAL = re.compile(r"[.!?…:;。！？：；][\"'”’»)\]\d]{0,4}$")
 _BULLET = re.compile(r"(?:[-*•‣◦▪●○·–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
-_TAIL = re.compile(r"([^\W\d_]+(?:[-\u2010][^\W\d_]+)*)$")
+# Looks back so that a run of letters is tried once, not once for each letter.
+_TAIL = re.compile(r"(?<![^\W\d_])(?<![^\W\d_][-\u2010])([^\W\d_]+(?:[-\u2010][^\W\d_]+)*)$")
 _HEAD = re.compile(r"[^\W_]+")
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]")  # scripts without blanks between words
 _PREFIXES = frozenset(
