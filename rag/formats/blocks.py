@@ -6,7 +6,7 @@ The tree is walked with a stack of its own making, so that no depth of nesting o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.formats.canonical import Canonical, one_line
@@ -26,7 +26,7 @@ _BLOCKS = frozenset(
 )
 _IN_CELL = ("table", "ul", "ol", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "form", "blockquote", "pre")
 _MAX_ROW = 2_000
-_HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))", re.IGNORECASE)
 
 
 def is_hidden(element: Any) -> bool:
@@ -150,7 +150,7 @@ def is_data_table(table: Any) -> bool:
     if next(table.iterdescendants("table", "{*}table"), None) is not None:
         return False
     widest, total, n_cells = 0, 0, 0
-    for row in table.iter("tr", "{*}tr"):
+    for row in _shown(table, "tr"):
         cells = _cells(row)
         widest = max(widest, len(cells))
         for cell in cells:
@@ -160,14 +160,28 @@ def is_data_table(table: Any) -> bool:
 
 
 def _cells(row: Any) -> list[Any]:
-    return [cell for cell in row if local_name(cell.tag) in ("td", "th")]
+    return [cell for cell in row if local_name(cell.tag) in ("td", "th") and not is_hidden(cell)]
+
+
+def _shown(table: Any, wanted: str) -> Iterator[Any]:
+    """The rows or captions of a table, but those that are hidden or in a hidden part of it."""
+    stack: list[Any] = [table]
+    while stack:
+        element = stack.pop()
+        name = local_name(element.tag)
+        if not name or name in UNSEEN or (element is not table and is_hidden(element)):
+            continue
+        if name == wanted:
+            yield element
+        else:
+            stack.extend(reversed(element))
 
 
 def _add_rows(table: Any, out: Canonical) -> None:
     """One line a row, its cells divided by bars."""
-    for caption in table.iter("caption", "{*}caption"):
-        out.add(one_line("".join(caption.itertext())))
-    for row in table.iter("tr", "{*}tr"):
+    for caption in _shown(table, "caption"):
+        out.add(one_line(_seen_text(caption)))
+    for row in _shown(table, "tr"):
         shown = [one_line(_seen_text(cell)) for cell in _cells(row)]
         line = " | ".join(cell for cell in shown if cell)
         out.add(line, tight="table" if len(line) < _MAX_ROW else "")

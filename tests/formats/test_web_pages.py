@@ -96,6 +96,25 @@ class TestContent:
         assert "SECRET" not in read(f"<body><p>before</p>{hidden}<p>after</p>").text
         assert "SECRET" not in read(f"<body><p>{LONG}</p>{hidden}", keep_furniture=True).text
 
+    @pytest.mark.parametrize(
+        "hidden",
+        [
+            '<tr style="display:none"><td>SECRET</td><td>9</td></tr>',
+            '<tr style="visibility: collapse"><td>SECRET</td><td>9</td></tr>',
+            "<tbody hidden><tr><td>SECRET</td><td>9</td></tr></tbody>",
+            "<tr><td>Sloop</td><td hidden>SECRET</td><td>9</td></tr>",
+            "<caption hidden>SECRET</caption>",
+            '<caption>Boats<span style="display:none">SECRET</span><script>SECRET</script></caption>',
+        ],
+    )
+    def test_what_a_table_hides_is_not_quoted(self, hidden: str) -> None:
+        rows = "<tr><th>Boat</th><th>Price</th></tr><tr><td>Ketch</td><td>500</td></tr>"
+        for page in (f"<table>{rows}{hidden}</table>", f"<table>{hidden}{rows}</table>"):
+            text = read(f"<body><p>{LONG}</p>{page}</body>").text
+            assert "Boat | Price\nKetch | 500\n" in text
+            assert "SECRET" not in text
+            assert ("Sloop | 9" in text) == ("Sloop" in hidden)
+
     def test_a_list_of_links_around_the_text_is_left_out_but_one_in_an_article_stays(self) -> None:
         links = "<ul>" + "".join(f'<li><a href="/{i}">Link number {i}</a></li>' for i in range(5)) + "</ul>"
         assert "Link number" not in read(f"<body>{links}<p>{LONG * 2}</p></body>").text
