@@ -66,11 +66,12 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
 
 
 class _Styles:
-    """Which paragraph styles are headings or list items."""
+    """Which paragraph styles are headings or list items, and which styles hide their text."""
 
     def __init__(self, opened: Zipped) -> None:
         self._levels: dict[str, int] = {}
         self._listed: set[str] = set()
+        self._hiding: dict[str, bool] = {}
         data = opened.read("word/styles.xml")
         root = xml_tree(data, "word/styles.xml") if data else ()
         based: dict[str, str] = {}
@@ -79,6 +80,9 @@ class _Styles:
                 continue
             style_id = _value(style, "styleId")
             name = based_on = ""
+            hiding = _vanish(style)
+            if hiding is not None:
+                self._hiding[style_id] = hiding
             for child in style.iter():
                 kind = local_name(child.tag)
                 if kind == "name":
@@ -98,13 +102,8 @@ class _Styles:
                 self._listed.add(style_id)
             if based_on:
                 based[style_id] = based_on
-        for style_id in list(based):
-            above, seen = based[style_id], {style_id}
-            while above and above not in seen and style_id not in self._levels:
-                if above in self._levels:
-                    self._levels[style_id] = self._levels[above]
-                seen.add(above)
-                above = based.get(above, "")
+        _hand_down(self._levels, based)
+        _hand_down(self._hiding, based)
 
     def of(self, paragraph: Any) -> tuple[int, bool]:
         """(heading level or 0, whether it is a list item)."""
@@ -123,6 +122,55 @@ class _Styles:
                     listed = any(local_name(x.tag) == "numid" and _value(x) != "0" for x in item)
         return level, listed and not level
 
+    def hides(self, run: Any, paragraph: Any) -> bool:
+        """Whether a run is hidden: as it says itself, else as its style and its paragraph's style do.
+
+        Where both of these hide, Word shows it: the one switches what the other has set (ECMA-376, 17.7.3).
+        """
+        stated = _vanish(run)
+        if stated is not None:
+            return stated
+        by_run, by_paragraph = (
+            self._hiding.get(_style_of(element, kind), False)
+            for element, kind in ((run, "rstyle"), (paragraph, "pstyle"))
+        )
+        return by_run != by_paragraph
+
+
+def _hand_down(known: dict[str, Any], based: dict[str, str]) -> None:
+    """Give each style that says nothing what the nearest style it is based on says."""
+    for style_id in based:
+        above, seen = based[style_id], {style_id}
+        while above and above not in seen and style_id not in known:
+            if above in known:
+                known[style_id] = known[above]
+            seen.add(above)
+            above = based.get(above, "")
+
+
+def _style_of(element: Any, kind: str) -> str:
+    """The style that a paragraph ("pstyle") or a run ("rstyle") names; empty where it names none."""
+    return next(
+        (
+            _value(item)
+            for child in element
+            if local_name(child.tag) in ("ppr", "rpr")
+            for item in child
+            if local_name(item.tag) == kind
+        ),
+        "",
+    )
+
+
+def _vanish(element: Any) -> bool | None:
+    """Whether a run or a style says that text is hidden or that it is not; None where it says neither."""
+    for child in element:
+        if local_name(child.tag) == "rpr":
+            for item in child:
+                if local_name(item.tag) == "vanish":
+                    return _value(item) not in ("0", "false", "off")
+    return None
+
 
 def _value(element: Any, name: str = "val") -> str:
     return element.get(f"{_W}{name}") or element.get(f"{_STRICT}{name}") or ""
@@ -138,21 +186,21 @@ def _add_blocks(root: Any, out: Canonical, styles: _Styles) -> None:
             _add_paragraph(element, out, styles)
             stack.extend(reversed(list(_boxes(element))))
         elif kind == "tbl":
-            _add_table(element, out)
+            _add_table(element, out, styles)
         elif kind not in _UNSEEN:
             stack.extend(reversed(element))
 
 
 def _add_paragraph(paragraph: Any, out: Canonical, styles: _Styles) -> None:
     level, listed = styles.of(paragraph)
-    text = _text(paragraph)
+    text = _text(paragraph, styles)
     if level:
         out.add(" ".join(text.split()), mark="#" * level + " ")
     else:
         out.add(text, mark="- " if listed else "", tight="list" if listed else "")
 
 
-def _text(paragraph: Any) -> str:
+def _text(paragraph: Any, styles: _Styles) -> str:
     """What a reader sees of a paragraph, text boxes aside."""
     parts: list[str] = []
     stack: list[Any] = list(reversed(paragraph))
@@ -167,18 +215,11 @@ def _text(paragraph: Any) -> str:
             parts.append("\n")
         elif kind == "nobreakhyphen":
             parts.append("-")
-        elif kind == "r" and _vanished(element):
+        elif kind == "r" and styles.hides(element, paragraph):
             continue
         elif kind not in _UNSEEN and kind != "txbxcontent":
             stack.extend(reversed(element))
     return "".join(parts)
-
-
-def _vanished(run: Any) -> bool:
-    for child in run:
-        if local_name(child.tag) == "rpr":
-            return any(local_name(e.tag) == "vanish" and _value(e) not in ("0", "false") for e in child)
-    return False
 
 
 def _boxes(paragraph: Any) -> Iterator[Any]:
@@ -193,25 +234,48 @@ def _boxes(paragraph: Any) -> Iterator[Any]:
             stack.extend(reversed(element))
 
 
-def _add_table(table: Any, out: Canonical) -> None:
+def _add_table(table: Any, out: Canonical, styles: _Styles) -> None:
     """One line a row; a table of one cell is a box around paragraphs."""
     for row in _below(table, "tr"):
         cells = [
-            " ".join(one_line(_text(p)) for p in cell.iter() if local_name(p.tag) == "p")
-            for cell in _below(row, "tc")
+            " ".join(one_line(_text(p, styles)) for p in _paragraphs(cell)) for cell in _below(row, "tc")
         ]
         line = " | ".join(cell.strip() for cell in cells if cell.strip())
         out.add(line, tight="table" if len(cells) > 1 else "")
 
 
+def _paragraphs(cell: Any) -> Iterator[Any]:
+    """All paragraphs of a cell, those of its inner tables and text boxes too."""
+    stack: list[Any] = list(reversed(cell))
+    while stack:
+        element = stack.pop()
+        kind = local_name(element.tag)
+        if kind == "p":
+            yield element
+            stack.extend(reversed(list(_boxes(element))))
+        elif kind not in _UNSEEN and not _is_gone(element):
+            stack.extend(reversed(element))
+
+
+def _is_gone(element: Any) -> bool:
+    """Whether a row or a cell was deleted under tracked changes, or a row is hidden."""
+    return any(
+        local_name(item.tag) in ("del", "celldel", "hidden") and _value(item) not in ("0", "false", "off")
+        for child in element
+        if local_name(child.tag) in ("trpr", "tcpr")
+        for item in child
+    )
+
+
 def _below(element: Any, kind: str) -> Iterator[Any]:
-    """Rows of a table or cells of a row, also inside content controls, not those of inner tables."""
+    """Rows of a table or cells of a row that are shown, also inside content controls, not of inner tables."""
     stack: list[Any] = list(reversed(element))
     while stack:
         child = stack.pop()
         name = local_name(child.tag)
         if name == kind:
-            yield child
+            if not _is_gone(child):
+                yield child
         elif name in ("sdt", "sdtcontent", "customxml", "ins"):
             stack.extend(reversed(child))
 
