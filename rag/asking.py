@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rag.config import Config
+from rag.config import Config, DecideConfig
 from rag.conversation import History
 from rag.datatypes import Answer
 from rag.errors import IndexBusy, IndexMissing
@@ -39,6 +39,8 @@ def ask(
     language: str | None = None,
     author: str | None = None,
     source: str | None = None,
+    min_confidence: float | None = None,
+    max_risk: float | None = None,
 ) -> Answer:
     """Ask the documents; get their own words with the exact place, or "not in sources".
 
@@ -54,10 +56,14 @@ def ask(
         since, until: only documents dated within, such as `since="2024-03", until="2024"`; those without a
             certain date are left out.
         language, author, source: only documents that state them, such as `language="de"`.
+        min_confidence: answer only at this calibrated probability or above, 0 to 1; None takes the threshold
+            that was fitted.
+        max_risk: instead, the largest share of wrong answers to accept on the questions it was fitted on.
 
     Raises:
         QuestionError: empty, blank, over 2,000 characters or not text.
-        ConfigError: a filter that can't be used, or patterns that match no document.
+        ConfigError: a filter that can't be used, or patterns that match no document; a probability that is none,
+            or a risk that no threshold reaches.
         IndexMissing: no index there and nothing to build it from.
         IndexMismatch: the index was made by another format, encoder or setting, or is damaged.
     """
@@ -65,8 +71,16 @@ def ask(
 
     check_question(question)  # before an index is built or opened for nothing
     where = Filter.of(documents, since=since, until=until, language=language, author=author, source=source)
+    DecideConfig(min_confidence, max_risk)
     pipeline = open_pipeline(index)
-    return pipeline.ask(question, top_k=top_k, documents=where, history=history)
+    return pipeline.ask(
+        question,
+        top_k=top_k,
+        documents=where,
+        history=history,
+        min_confidence=min_confidence,
+        max_risk=max_risk,
+    )
 
 
 def open_pipeline(index: str | Path | None = None) -> Pipeline:

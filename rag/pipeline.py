@@ -123,6 +123,11 @@ class Pipeline:
         other.config = dataclasses.replace(self.config, decide=decide)
         return other
 
+    def _as_careful(self, min_confidence: float | None, max_risk: float | None) -> Pipeline:
+        if min_confidence is None and max_risk is None:
+            return self
+        return self.deciding(DecideConfig(min_confidence, max_risk))
+
     def ask(
         self,
         question: str,
@@ -135,6 +140,8 @@ class Pipeline:
         language: str | None = None,
         author: str | None = None,
         source: str | None = None,
+        min_confidence: float | None = None,
+        max_risk: float | None = None,
     ) -> Answer:
         """Answer with the documents' own words, or refuse.
 
@@ -149,19 +156,23 @@ class Pipeline:
                 certain date are left out.
             language: only documents in it, such as "en".
             author, source: only documents that state one with these letters in it.
+            min_confidence, max_risk: how careful to be, one of them, as in `DecideConfig`; None takes the
+                pipeline's own settings.
 
         Raises:
             QuestionError: empty, blank, too long or not text.
-            ConfigError: a filter that can't be used, or patterns that match no document.
+            ConfigError: a filter that can't be used, or patterns that match no document; a probability that is
+                none, or a risk that no threshold reaches.
         """
+        careful = self._as_careful(min_confidence, max_risk)
         started = time.perf_counter()
         where = Filter.of(
             documents, since=since, until=until, language=language, author=author, source=source
         )
         if history:
-            considered = self.follow(question, history, documents=where)
+            considered = careful.follow(question, history, documents=where)
         else:
-            considered = self.consider(question, documents=where)
+            considered = careful.consider(question, documents=where)
         return self._answer(question, considered, top_k, started, where)
 
     def ask_many(
@@ -170,6 +181,8 @@ class Pipeline:
         *,
         top_k: int = 3,
         documents: Where = None,
+        min_confidence: float | None = None,
+        max_risk: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Answer]:
         """As `ask`, of many questions, side by side: more of them in the same time, each with the same answer.
@@ -178,6 +191,7 @@ class Pipeline:
             questions: up to 2,000 characters each.
             top_k: most citations, or nearest passages where refused.
             documents: patterns of doc_ids to search in, or a filter.
+            min_confidence, max_risk: as `ask`.
             progress: told (n_done, n_total) after each question.
 
         Raises:
@@ -187,7 +201,8 @@ class Pipeline:
             check_question(question)
         answers = []
         where = Filter.of(documents)
-        for answer in side_by_side(partial(self.ask, top_k=top_k, documents=where), questions):
+        careful = self._as_careful(min_confidence, max_risk)
+        for answer in side_by_side(partial(careful.ask, top_k=top_k, documents=where), questions):
             answers.append(answer)
             if progress is not None:
                 progress(len(answers), len(questions))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import Answer, Citation, QuestionError, ask
+from rag import Answer, Citation, ConfigError, QuestionError, ask
 from rag.config import Config, DecideConfig
 from rag.pipeline import Pipeline
 
@@ -140,6 +140,36 @@ def test_how_careful_to_be(seed_index: Path) -> None:
     assert not careful.ask(FOUND).found
     bold = Pipeline.load(seed_index, config=Config(decide=DecideConfig(min_confidence=0.0)))
     assert bold.ask(REFUSED).found
+
+
+def test_how_careful_to_be_with_one_question(pipeline: Pipeline, seed_index: Path) -> None:
+    refused = ask(FOUND, index=seed_index, min_confidence=1.0)
+    assert not refused.found
+    assert "threshold 1.00" in str(refused.reason)
+    threshold = pipeline.calibration.threshold_for(DecideConfig(max_risk=0.05))
+    assert threshold > pipeline.calibration.threshold
+    seldom_wrong = ask(FOUND, index=seed_index, max_risk=0.05)
+    assert seldom_wrong.found == (seldom_wrong.confidence >= threshold)
+    assert ask(FOUND, index=seed_index).found  # only that one question was asked with more care
+    assert not pipeline.ask(FOUND, min_confidence=1.0).found
+    assert pipeline.ask("And who?", history=[(FOUND, "x")], min_confidence=0.0).found
+    assert [a.found for a in pipeline.ask_many([FOUND, REFUSED], min_confidence=0.0)] == [True, True]
+    careful = pipeline.deciding(DecideConfig(min_confidence=1.0))
+    assert not careful.ask(FOUND).found
+    assert careful.ask(FOUND, min_confidence=0.0).found
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"min_confidence": 7}, "expected a probability from 0 to 1"),
+        ({"min_confidence": 0.5, "max_risk": 0.1}, "both set"),
+        ({"max_risk": 0.0}, "the least risk on the tuning questions"),
+    ],
+)
+def test_care_that_can_not_be_taken(seed_index: Path, asked: dict[str, float], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ask(FOUND, index=seed_index, **asked)  # type: ignore[arg-type]
 
 
 def test_names_and_numbers_that_the_document_lacks_count_against_it(pipeline: Pipeline) -> None:
