@@ -19,7 +19,11 @@ from rag.formats.zipped import Zipped
 __all__ = ["parse"]
 
 _COARSE = re.compile(r"[12]\d{3}(?:-(?:0[1-9]|1[0-2]))?")
-_PAGES = ("application/xhtml+xml", "text/html", "application/html+xml")
+# Old books, and the programs that make new ones of them, call their pages XML, or by the name of 1999.
+_PAGES = frozenset(
+    "application/xhtml+xml text/html application/html+xml text/xml application/xml text/x-oeb1-document".split()
+)
+_SUFFIXES = (".html", ".xhtml", ".htm")
 
 
 def parse(data: bytes, options: ParseOptions) -> Parsed:
@@ -37,8 +41,8 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
         raise FileError(f"its list of contents {package_name!r} is missing; the file is damaged")
     package = xml_tree(package_data, package_name)
     out = Canonical()
-    notes = []
-    for name in _chapters(package, posixpath.dirname(package_name)):
+    chapters, notes = _chapters(package, posixpath.dirname(package_name))
+    for name in chapters:
         chapter = opened.read(name)
         if chapter is None:
             notes.append(f"its chapter {name!r} is missing")
@@ -84,17 +88,29 @@ def _package_name(opened: Zipped) -> str:
     raise FileError("META-INF/container.xml names no list of contents; the file is damaged")
 
 
-def _chapters(package: Any, folder: str) -> list[str]:
-    """Names of the spine's pages, in order, each once."""
-    items: dict[str, str] = {}
+def _chapters(package: Any, folder: str) -> tuple[list[str], list[str]]:
+    """Names of the spine's pages, in order, each once; and a note for each entry that is left out."""
+    items: dict[str, tuple[str, str]] = {}
     for element in package.iter():
         if local_name(element.tag) == "item" and element.get("id") and element.get("href"):
+            path = posixpath.join(folder, unquote(str(element.get("href")).partition("#")[0]))
             kind = (element.get("media-type") or "").lower()
-            if kind in _PAGES and "nav" not in (element.get("properties") or "").split():
-                path = posixpath.join(folder, unquote(str(element.get("href")).partition("#")[0]))
-                items[str(element.get("id"))] = posixpath.normpath(path)
-    spine = [str(e.get("idref")) for e in package.iter() if local_name(e.tag) == "itemref"]
-    return list(dict.fromkeys(items[name] for name in spine if name in items))
+            items[str(element.get("id"))] = posixpath.normpath(path), kind
+    names: list[str] = []
+    notes: list[str] = []
+    for entry in (str(e.get("idref")) for e in package.iter() if local_name(e.tag) == "itemref"):
+        path, kind = items.get(entry, ("", ""))
+        if not path:
+            notes.append(
+                f"its spine names {entry!r}, which its list of contents lacks: a chapter may be missing"
+            )
+        elif kind in _PAGES or path.lower().endswith(_SUFFIXES):
+            names.append(path)
+        else:
+            notes.append(
+                f"{path!r} of its spine is {kind or 'of no stated type'}, no page of text, and is not read"
+            )
+    return list(dict.fromkeys(names)), list(dict.fromkeys(notes))
 
 
 def _facts(package: Any) -> dict[str, str]:
