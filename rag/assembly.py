@@ -66,9 +66,13 @@ def make_document(doc_id: str, text: str | Parsed, sha256: str, *, remove_furnit
     """Clean a text and split it into sentences; what the file's own metadata says goes before what is recognised."""
     told = Parsed(text) if isinstance(text, str) else text
     found = read_structure(
-        told.text, remove_furniture=remove_furniture, language=told.language, furniture=told.furniture
+        told.text,
+        remove_furniture=remove_furniture,
+        language=told.language,
+        furniture=told.furniture,
+        records=told.records,
     )
-    if told.many:
+    if told.records:
         found = dataclasses.replace(found, title=None, author=None, date=None, source=None)
     date = told.date or found.date
     return Document(

@@ -23,12 +23,17 @@ def read_structure(
     remove_furniture: bool = True,
     language: str | None = None,
     furniture: Sequence[tuple[int, int]] = (),
+    records: Sequence[int] = (),
 ) -> Structure:
     """Read what a text consists of: `rag.cleaning.structure.read_structure`."""
     from rag.cleaning import structure
 
     return structure.read_structure(
-        text, remove_furniture=remove_furniture, language=language, furniture=furniture
+        text,
+        remove_furniture=remove_furniture,
+        language=language,
+        furniture=furniture,
+        records=records,
     )
 
 

@@ -35,6 +35,7 @@ _SUBSCRIBE = re.compile(r"(?:Subscribe|Sign[- ]?up)\b.*\b(?:newsletters?|inbox)\
 _SHORT = 120
 _MAX_LINE = 420
 _MAX_PROMOTION = 800
+_LEAST = 8  # words of prose that a whole text has
 _HEAD = 12  # paragraphs in which title, byline and date are looked for at either end
 
 
@@ -42,7 +43,7 @@ def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
     """Set `kind` and `reason` of every paragraph.
 
     Args:
-        paragraphs: of a document, or of one stretch of a very long one.
+        paragraphs: of a document, of one of many records, or of one stretch of a very long document.
         begins: these are the document's first, so that a title may stand among them.
     """
     for paragraph in paragraphs:
@@ -56,7 +57,7 @@ def classify(paragraphs: Sequence[Paragraph], *, begins: bool = True) -> None:
     _tail(worded)
     _headlines(worded)
     _headings(worded)
-    _keep_if_emptied(worded)
+    _keep_if_emptied(worded, _LEAST if begins else 1)
 
 
 def is_body(paragraph: Paragraph) -> bool:
@@ -325,10 +326,10 @@ def _line_like(paragraph: Paragraph) -> bool:
     return len(text) <= _SHORT and paragraph.n_words <= 16 and (not ends_sentence(text) or text[-1] == "?")
 
 
-def _keep_if_emptied(paragraphs: Sequence[Paragraph]) -> None:
+def _keep_if_emptied(paragraphs: Sequence[Paragraph], least: int) -> None:
     """A short note or a list that only looks like furniture is kept whole."""
     prose = [p for p in paragraphs if p.kind == "prose"]
-    if sum(p.n_words for p in prose) >= 8 or any(is_body(p) for p in prose):
+    if sum(p.n_words for p in prose) >= least or any(is_body(p) for p in prose):
         return
     for paragraph in paragraphs:
         if paragraph.kind in ("furniture", "caption", "heading"):

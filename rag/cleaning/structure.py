@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.cleaning.furniture import classify
 from rag.cleaning.heads import Head, read_head
@@ -73,6 +74,7 @@ def read_structure(
     remove_furniture: bool = True,
     language: str | None = None,
     furniture: Sequence[tuple[int, int]] = (),
+    records: Sequence[int] = (),
 ) -> Structure:
     """Read what a text consists of.
 
@@ -86,16 +88,22 @@ def read_structure(
         language: as declared, ISO 639-1; it holds where the text is too short to tell.
         furniture: `[start, end)` of what the file's format told to be furniture, ascending. It is nothing to
             the rest: no sentence or paragraph holds any of it.
+        records: where the text holds many (a table's rows) the start of each, ascending. Each is read by itself.
     """
     running = [Span(start, end) for start, end in furniture if remove_furniture and start < end]
     text = _without(text, running)
-    head = read_head(text)
+    head = None if records else read_head(text)
     found = _Found(running, language or (head.language if head else None) or "en")
     if head is not None:
         found.take_head(head)
         text = _without(text, [head.span])
-    for start, end in _stretches(text):
-        found.read(text[start:end] if end - start < len(text) else text, start, remove_furniture)
+    if records:  # the first alone may be too short to tell
+        found.language = guess_language(text, found.declared)
+    edges = (0, *(record for record in records if record), len(text))
+    for first, last in pairwise(edges):
+        for start, end in _stretches(text, first, last):
+            stretch = text[start:end] if end - start < len(text) else text
+            found.read(stretch, start, remove_furniture, begins=not (start or records))
     return found.structure()
 
 
@@ -103,7 +111,7 @@ class _Found:
     """What has been found so far, stretch by stretch of the text."""
 
     def __init__(self, running: Sequence[Span], declared: str) -> None:
-        self._declared = declared
+        self.declared = declared
         self._running = running
         self.title: str | None = None
         self.stated = Stated()
@@ -123,10 +131,10 @@ class _Found:
                 self.prose.append(span)
                 self.sentences.append((span, kind))
 
-    def read(self, text: str, offset: int, remove_furniture: bool) -> None:
-        """Read a stretch that begins at `offset` of the document."""
+    def read(self, text: str, offset: int, remove_furniture: bool, *, begins: bool) -> None:
+        """Read a stretch that begins at `offset` of the document; `begins` says that it may begin with a title."""
         paragraphs = read_paragraphs(text)
-        classify(paragraphs, begins=offset == 0)
+        classify(paragraphs, begins=begins)
         if not remove_furniture:
             for paragraph in paragraphs:
                 if paragraph.kind in ("furniture", "caption"):
@@ -138,7 +146,7 @@ class _Found:
         )
         if self.language is None:
             sample = " ".join(p.text for p in paragraphs[:200] if p.kind == "prose")
-            self.language = guess_language(sample, self._declared)
+            self.language = guess_language(sample, self.declared)
         blocks: list[Block] = []
         prose: list[Span] = []
         sentences: list[tuple[Span, str]] = []
@@ -184,7 +192,7 @@ class _Found:
             prose=tuple(sorted(self.prose)),
             sentences=tuple(span for span, _ in sentences),
             sentence_kinds=tuple(kind for _, kind in sentences),
-            language=self.language or self._declared,
+            language=self.language or self.declared,
         )
 
 
@@ -209,15 +217,14 @@ def _end(span: Span) -> int:
     return span.end
 
 
-def _stretches(text: str) -> Iterator[tuple[int, int]]:
-    """The text in stretches that fit into memory with all that is noted about their lines, cut at blank lines."""
-    start = 0
-    while len(text) - start > 2 * _STRETCH:
+def _stretches(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Stretches that fit into memory with all that is noted about their lines, cut at blank lines."""
+    while end - start > 2 * _STRETCH:
         low, high = start + _STRETCH, start + 2 * _STRETCH
         cut = next((at for mark in ("\n\n", "\n", " ") if (at := text.find(mark, low, high)) >= 0), low)
         yield start, cut
         start = cut
-    yield start, len(text)
+    yield start, end
 
 
 def _start(block: Block) -> int:

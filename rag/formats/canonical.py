@@ -57,6 +57,7 @@ class Canonical:
     """Takes blocks in order and gives the text."""
 
     def __init__(self) -> None:
+        self.begin = 0  # of the block added last
         self._parts: list[str] = []
         self._size = 0
         self._tight = ""
@@ -83,6 +84,7 @@ class Canonical:
             return
         between = "" if not self._parts else "\n" if tight and tight == self._tight else "\n\n"
         self._tight = tight
+        self.begin = self._size + len(between)
         self._size += len(between) + len(mark) + len(text)
         if self._size > MAX_CHARS:
             raise FileError(f"its text has over {MAX_CHARS:,} characters; split the file")

@@ -225,11 +225,14 @@ def _checked(header: dict[str, Any], text: str) -> Parsed:
     edges = [0, *itertools.chain.from_iterable(furniture), len(text)]
     if any(a > b for a, b in itertools.pairwise(edges)):
         raise ValueError("furniture out of order")
+    records = tuple(int(record) for record in header["records"])
+    if any(a > b for a, b in itertools.pairwise((0, *records, len(text)))):
+        raise ValueError("records out of order")
     return Parsed(
         text,
         pages=pages,
         furniture=furniture,
-        many=header["many"] is True,
+        records=records,
         notes=tuple(str(note)[:500] for note in header["notes"])[:50],
         **facts,
     )

@@ -31,11 +31,13 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     names = dict.fromkeys(name for _, record in first for name, value in record.items() if value)
     column = choose_column(names, options.text_column)
     out = Canonical()
-    n_empty = sum(not add_record(record, column, number, out) for number, record in chain(first, records))
+    begins = [add_record(record, column, number, out) for number, record in chain(first, records)]
+    starts = tuple(begin for begin in begins if begin is not None)
+    n_empty = len(begins) - len(starts)
     if not len(out):
         raise FileError(f"the field {column!r} holds no text in any line")
     notes = (f"{n_empty} lines without text in {column!r} are left out",) if n_empty else ()
-    return Parsed(out.text(), many=True, notes=notes)
+    return Parsed(out.text(), records=starts, notes=notes)
 
 
 def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -35,7 +35,8 @@ class Parsed:
         source: where it comes from: a site, a publisher, a mail's sender.
         pages: for paged formats the start of each page in `text`, ascending, one an item.
         furniture: `[start, end)` in `text` of what runs through the pages, ascending: there to be seen, never quoted.
-        many: it holds many texts (a table's rows), so that what is recognised in one does not hold for all.
+        records: where it holds many texts (a table's rows) the start of each in `text`, ascending: what is
+            recognised in one does not hold for another.
         notes: what of the file is not in the text, or may be missing, for the person who indexes it.
     """
 
@@ -47,5 +48,5 @@ class Parsed:
     source: str | None = None
     pages: tuple[int, ...] = ()
     furniture: tuple[tuple[int, int], ...] = ()
-    many: bool = False
+    records: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def choose_column(columns: Iterable[str], wanted: str | None) -> str:
     return found
 
 
-def add_record(record: Mapping[str, str], column: str, number: int, out: Canonical) -> bool:
+def add_record(record: Mapping[str, str], column: str, number: int, out: Canonical) -> int | None:
     """Add one record: "## Title [id]", a line of facts (author, date, source), and the text.
 
     Args:
@@ -53,21 +53,22 @@ def add_record(record: Mapping[str, str], column: str, number: int, out: Canonic
         out: takes the blocks.
 
     Returns:
-        Whether the record has any text.
+        Where it begins in the text; None, and nothing is added, where the record has no text.
     """
     text = record.get(column, "")
     if not text.strip():
-        return False
+        return None
     values = {name.strip().lower(): one_line(value) for name, value in record.items() if name != column}
     title, key = _first(values, _TITLES), _first(values, _IDS)
     label = f"{title} [{key}]" if title and key else title or key or f"row {number}"
     out.add(label, mark="## ")
+    begin = out.begin
     facts = [
         f"{name}: {values[name]}" for name in _FACTS if values.get(name) and values[name] not in (title, key)
     ]
     out.add("; ".join(facts))
     out.add(text)
-    return True
+    return begin
 
 
 def _first(values: Mapping[str, str], names: Sequence[str]) -> str:

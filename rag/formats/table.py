@@ -28,7 +28,8 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     separator = max(_SEPARATORS, key=first.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     out = Canonical()
-    n_empty = n_ragged = 0
+    begins: list[int | None] = []
+    n_ragged = 0
     try:
         header = next((row for row in rows if any(cell.strip() for cell in row)), [])
         if not header:
@@ -39,13 +40,15 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
                 continue
             n_ragged += len(row) != len(header)
             record = dict(zip(header, row, strict=False))
-            n_empty += not add_record(record, column, number, out)
+            begins.append(add_record(record, column, number, out))
     except csv.Error as error:
         raise FileError(
             f"malformed table at line {rows.line_num}: {error}; expected quotes that close"
         ) from error
     if not len(out):
         raise FileError(f"the column {column!r} holds no text in any row")
+    records = tuple(begin for begin in begins if begin is not None)
+    n_empty = len(begins) - len(records)
     notes = [f"{n_empty} rows without text in {column!r} are left out"] if n_empty else []
     notes += [f"{n_ragged} rows have more or fewer cells than the {len(header)} columns"] if n_ragged else []
-    return Parsed(out.text(), many=True, notes=tuple(notes))
+    return Parsed(out.text(), records=records, notes=tuple(notes))

@@ -33,8 +33,8 @@ header, data = read_message(source)
 allow_cpu(header["cpu_s"])
 def answer(text):
     facts = dict.fromkeys(("title", "author", "date", "language", "source"))
-    lists = {"pages": [], "furniture": [], "notes": []}
-    write_message(target, {"outcome": "parsed", "many": False, **lists, **facts}, text.encode())
+    lists = {"pages": [], "furniture": [], "records": [], "notes": []}
+    write_message(target, {"outcome": "parsed", **lists, **facts}, text.encode())
 """
 
 
@@ -205,13 +205,15 @@ class TestEnds:
             "{**right, 'furniture': [[0, 9]]}, b'x'",
             "{**right, 'furniture': [[1, 0]]}, b'xyz'",
             "{**right, 'furniture': [[0]]}, b'xyz'",
+            "{**right, 'records': [2]}, b'x'",
+            "{**right, 'records': [1, 0]}, b'xyz'",
             "{**right, 'title': 3}, b'x'",
             "right, b'\\xff'",
         ],
     )
     def test_a_false_answer_is_noticed(self, reply: str) -> None:
         right = "right = dict.fromkeys(('title', 'author', 'date', 'language', 'source'))\n"
-        right += "right |= {'outcome': 'parsed', 'pages': [], 'furniture': [], 'many': False, 'notes': []}\n"
+        right += "right |= {'outcome': 'parsed', 'pages': [], 'furniture': [], 'records': [], 'notes': []}\n"
         kind, message = outcome(acting(f"{right}write_message(target, {reply})"))
         assert (kind, message[:28]) == ("crashed", "its parser answered nonsense")
 
