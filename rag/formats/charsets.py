@@ -18,13 +18,58 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# What browsers take these names for (https://encoding.spec.whatwg.org): pages say Latin-1 and mean Windows'.
+# Names that browsers know (https://encoding.spec.whatwg.org) and Python does not.
+_LABELS = {
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "x-euc-jp": "euc_jp",
+    "cseucpkdfmtjapanese": "euc_jp",
+    "x-gbk": "gb18030",
+    "gb_2312": "gb18030",
+    "gb_2312-80": "gb18030",
+    "csgb2312": "gb18030",
+    "cn-big5": "big5",
+    "x-x-big5": "big5",
+    "windows-949": "cp949",
+    "ks_c_5601-1989": "cp949",
+    "ksc_5601": "cp949",
+    "cseuckr": "cp949",
+    "csksc56011987": "cp949",
+    "dos-874": "cp874",
+    "windows-874": "cp874",
+    "koi": "koi8_r",
+    "koi8": "koi8_r",
+    "koi8-ru": "koi8_u",
+    "iso-8859-6-e": "iso8859-6",
+    "iso-8859-6-i": "iso8859-6",
+    "iso-8859-8-e": "iso8859-8",
+    "iso-8859-8-i": "iso8859-8",
+    "logical": "iso8859-8",
+    "visual": "iso8859-8",
+    "csisolatin9": "iso8859-15",
+    "mac": "mac_roman",
+    "x-mac-roman": "mac_roman",
+    "csmacintosh": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "x-mac-ukrainian": "mac_cyrillic",
+    **{f"x-cp{page}": f"cp{page}" for page in range(1250, 1259)},
+    **{f"iso8859{part}": f"iso8859-{part}" for part in (1, 2, 13, 14, 15)},
+    "iso885911": "cp874",
+    "unicode-1-1-utf-8": "utf-8",
+    "unicode11utf8": "utf-8",
+    "unicode20utf8": "utf-8",
+    "x-unicode20utf8": "utf-8",
+}
+# What browsers take these names for (same source): pages say Latin-1 and mean Windows'.
 _MEANT = {
     "iso8859-1": "cp1252",
     "ascii": "cp1252",
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
     "iso8859-9": "cp1254",
     "utf-16": "utf-8",
     "utf-16-le": "utf-8",
@@ -78,7 +123,12 @@ def decode_declared(data: bytes, declared: str | None) -> tuple[str, str | None]
         # Nothing is said and it isn't UTF-8: what the Western web was written in.
         high = sum(byte >= 0x80 for byte in data[:200_000])
         if high * 2 < len(data[:200_000]) and not _mostly_utf8(data):
-            return data.decode("cp1252", "replace"), "no encoding is declared; read as Windows-1252"
+            said = (
+                f"the encoding it declares, {declared[:40]!r}, is not known"
+                if declared
+                else "no encoding is declared"
+            )
+            return data.decode("cp1252", "replace"), f"{said}; read as Windows-1252"
     return _mixed(data, names[0])
 
 
@@ -87,7 +137,8 @@ def _codec(declared: str | None) -> str | None:
     if not declared:
         return None
     try:
-        name = codecs.lookup(declared.strip()).name
+        label = declared.strip().lower()
+        name = codecs.lookup(_LABELS.get(label, label)).name
         b"a".decode(name)
     except (LookupError, ValueError, UnicodeError, TypeError):
         return None

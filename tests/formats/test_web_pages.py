@@ -194,6 +194,26 @@ class TestEncodings:
     def test_a_declaration_that_is_no_character_set(self, declared: str) -> None:
         assert decode_declared(b"plain \\x41", declared)[0] == "plain \\x41"
 
+    def test_names_that_browsers_know(self) -> None:
+        """Japanese and Korean pages under the names that Windows' programs wrote; 뷁 is Windows' alone."""
+        for encoding, declared, words in (
+            ("cp932", "x-sjis", "港は古い橋①"),
+            ("cp932", "Windows-31J", "港は古い橋①"),
+            ("euc_jp", "x-euc-jp", "港は古い橋"),
+            ("cp949", "ks_c_5601-1987", "오래된 다리 뷁"),
+            ("cp949", "windows-949", "오래된 다리 뷁"),
+            ("cp1251", "x-cp1251", "старый мост"),
+            ("iso8859-8", "iso-8859-8-i", "גשר ישן"),
+        ):
+            parsed = read(f'<meta charset="{declared}"><p>{words}'.encode(encoding))
+            assert parsed.text == f"{words}\n", declared
+            assert parsed.notes == (), declared
+
+    def test_a_name_that_nobody_knows_is_said(self) -> None:
+        assert decode_declared("Köln".encode("cp1252"), "x-nowhere") == (
+            "Köln", "the encoding it declares, 'x-nowhere', is not known; read as Windows-1252"
+        )  # fmt: skip
+
     def test_no_declaration_and_not_utf8(self) -> None:
         assert decode_declared("Köln".encode("cp1252"), None) == (
             "Köln", "no encoding is declared; read as Windows-1252"
