@@ -20,11 +20,15 @@ from rag.candidates import RankWeights
 from rag.config import DecideConfig
 from rag.errors import ConfigError, ModelError
 
-__all__ = ["Calibration", "Decision"]
+__all__ = ["READING_RANK", "Calibration", "Decision"]
 
 FORMAT = 1
 
-_AGAIN = "fit one with: rag calibrate QUESTIONS"
+_AGAIN = "fit it again with: rag calibrate QUESTIONS --index INDEX"
+_BUNDLED_AGAIN = "reinstall insources, or fit it to the reader with: python -m rag.fitting"
+
+# Of given texts that are read without retrieval the reader alone orders the candidates.
+READING_RANK = RankWeights(0.0, 0.0, 0.0)
 
 # Of 19 development questions under the floor none was answerable: (0 + 0.5) / (19 + 1).
 OFF_TOPIC = 0.025
@@ -80,6 +84,11 @@ class Calibration:
     floor: float = 0.0
     fitted_on: str = ""
 
+    @classmethod
+    def unfitted(cls, rank: RankWeights | None = None) -> Calibration:
+        """One to fit with: candidates are ordered by `rank`, and every confidence is 0.5."""
+        return cls("", (), (), (), (), bias=0.0, threshold=0.5, rank=rank or RankWeights())
+
     def confidence(self, features: Mapping[str, float]) -> float:
         """Probability, 0 to 1, that the quote answers.
 
@@ -114,7 +123,10 @@ class Calibration:
         threshold = self.threshold_for(config)
         if features is None:
             return Decision(
-                False, 0.0, threshold, "no passage of the sources shares anything with the question"
+                False,
+                0.0,
+                threshold,
+                "there was no passage to read: the index holds no document, or none with words to quote",
             )
         confidence = self.confidence(features)
         if confidence >= threshold:
@@ -178,7 +190,7 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path, *, reader_id: str) -> Calibration:
-        """Read a calibration and check that it belongs to the reader.
+        """Read the calibration that comes with a reader and check that it belongs to it.
 
         Raises:
             ModelError: missing, damaged, of another format, or fitted to another reader.
@@ -187,16 +199,15 @@ class Calibration:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise ModelError(
-                f"no calibration: {path.name} can't be read ({error.strerror}); {_AGAIN}"
+                f"no calibration: {path.name} can't be read ({error.strerror}); {_BUNDLED_AGAIN}"
             ) from error
         except ValueError as error:
-            raise ModelError(f"the calibration {path.name} is damaged ({error}); {_AGAIN}") from error
-        return cls.parse(text, path.name, reader_id=reader_id)
+            raise ModelError(f"the calibration {path.name} is damaged ({error}); {_BUNDLED_AGAIN}") from error
+        return cls.parse(text, path.name, reader_id=reader_id, again=_BUNDLED_AGAIN)
 
     @classmethod
-    def parse(cls, text: str, name: str, *, reader_id: str) -> Calibration:
-        """As `load`, of JSON that was read already; `name` is for messages."""
-        again = _AGAIN
+    def parse(cls, text: str, name: str, *, reader_id: str, again: str = _AGAIN) -> Calibration:
+        """As `load`, of JSON that was read already; `name` and `again`, what to do, are for messages."""
         try:
             data = json.loads(text)
             if data["format"] != FORMAT:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ import numpy as np
 
 from rag.abstention import Calibration
 from rag.candidates import RankWeights
-from rag.errors import ConfigError, DatasetError
+from rag.encoder import load_encoder
+from rag.errors import ConfigError, DatasetError, ModelError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import DECIDING
 from rag.locations import is_milvus, is_shared
+from rag.opening import open_index
 from rag.pipeline import Pipeline
+from rag.reader import BUNDLED_READER, Reader
 from rag.snapshot import CALIBRATION_NAME
 
 __all__ = ["Example", "calibrate_command", "examples_of", "fit", "save"]
@@ -140,6 +144,29 @@ def save(calibration: Calibration, path: Path) -> None:
     os.replace(draft, path)
 
 
+def _open(index: str | None) -> Pipeline:
+    """The pipeline to fit. Where its calibration can't be used, the reader's own or an unfitted one stands in for it.
+
+    Raises:
+        RagError: as `open_pipeline`.
+    """
+    from rag.asking import default_index, open_pipeline
+
+    try:
+        return open_pipeline(index)
+    except ModelError as error:
+        unusable = error
+    opened = open_index(index or default_index())
+    encoder, reader = load_encoder(opened.config.encoder), Reader(opened.config.read)
+    opened.check_encoder(encoder.encoder_id)
+    try:
+        before = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
+    except ModelError:
+        before = Calibration.unfitted()
+    print(f"not used: {unusable}", file=sys.stderr)
+    return Pipeline(opened, encoder, opened.config, reader, calibration=before)
+
+
 def calibrate_command(questions: str, index: str | None) -> int:
     """`rag calibrate QUESTIONS`: fit to the user's own corpus and keep it with its index, for all who ask that.
 
@@ -148,7 +175,7 @@ def calibrate_command(questions: str, index: str | None) -> int:
         DatasetError: too few questions of a kind.
         RagError: as `open_pipeline`; as `rag.stores.lance_writing.say`.
     """
-    from rag.asking import default_index, open_pipeline
+    from rag.asking import default_index
     from rag.evaluation.own_questions import load_questions
 
     if is_milvus(index):
@@ -156,7 +183,7 @@ def calibrate_command(questions: str, index: str | None) -> int:
             f"the index is {index!r}; a calibration is kept in a folder or in LanceDB: calibrate an index of the same "
             "documents there, made with: rag index PATH... --index DIR"
         )
-    pipeline = open_pipeline(index)
+    pipeline = _open(index)
     examples = examples_of(pipeline, load_questions(Path(questions)))
     calibration = fit(
         examples,
@@ -175,8 +202,9 @@ def calibrate_command(questions: str, index: str | None) -> int:
         path = (Path(index) if index else default_index()) / CALIBRATION_NAME
         save(calibration, path)
         place = str(path)
+    before = f"{pipeline.calibration.threshold:.2f}" if pipeline.calibration.features else "not fitted"
     print(
         f"{place}: fitted on {len(examples)} questions; answers at confidence {calibration.threshold:.2f} or above "
-        f"(before: {pipeline.calibration.threshold:.2f})"
+        f"(before: {before})"
     )
     return 0

@@ -63,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     encoder = RememberingEncoder(load_encoder(), args.cache)
     seeds = load_questions(own_seed_questions()).only("dev")
     squad = load_squad(args.squad).only(limit=args.limit)
-    seed_pipeline = set_pipeline(seeds, "open", encoder)
+    seed_pipeline = set_pipeline(seeds, "open", encoder, fitted=False)
     asked = {
         "seeds": _ask(seed_pipeline, seeds),
-        squad.name: _ask(set_pipeline(squad, "open", encoder), squad),
+        squad.name: _ask(set_pipeline(squad, "open", encoder, fitted=False), squad),
     }
     if args.also:
         also = load_squad(args.also).only(limit=args.limit)
@@ -74,10 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise DatasetError(
                 f"{args.also} has the name of another set, {also.name!r}; rename one of the files"
             )
-        asked[also.name] = _ask(set_pipeline(also, "open", encoder), also)
+        asked[also.name] = _ask(set_pipeline(also, "open", encoder, fitted=False), also)
     if args.among:
         many = _among(squad, args.among)
-        asked[many.name] = _ask(set_pipeline(many, "open", encoder), many)
+        asked[many.name] = _ask(set_pipeline(many, "open", encoder, fitted=False), many)
     if args.weights:
         _compare_weights(asked)
         return 0
@@ -182,7 +182,7 @@ def _fit_reading(pipeline: Pipeline, squad: QuestionSet, out: Path) -> None:
         reader_id=pipeline.reader.reader_id,
         fitted_on=f"{len(examples)} questions of {squad.name}, each read with its own paragraph",
         names=READING_FEATURES,
-        rank=RankWeights(0.0, 0.0, 0.0),
+        rank=pipeline.reading_calibration.rank,
     )
     save(dataclasses.replace(made, threshold=0.5), out / "calibration_reading.json")
     _print_held_out("reading", examples, [])

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from rag.abstention import Calibration, Decision
@@ -70,16 +70,41 @@ class Pipeline:
     """One index with its retriever, reader and calibration, held open.
 
     Safe to share between threads: it is never changed after it is made.
+
+    Args:
+        index: what is asked.
+        encoder: that made the index's vectors.
+        config: settings.
+        reader: None opens the one that `config` names.
+        calibration, reading_calibration: taken as they are, for fitting; None loads the corpus's own or the
+            reader's, the second of them when given texts are first read.
+
+    Raises:
+        ModelError: a model or calibration is missing, damaged or of another reader.
     """
 
-    def __init__(self, index: Index, encoder: Encoder, config: Config, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        encoder: Encoder,
+        config: Config,
+        reader: Reader | None = None,
+        *,
+        calibration: Calibration | None = None,
+        reading_calibration: Calibration | None = None,
+    ) -> None:
         self.index = index
         self.config = config
         self._encoder = encoder
         self.retriever = Retriever(index, encoder, config.retrieve)
         self.reader = reader or Reader(config.read)
-        self.calibration = _calibration(index, self.reader)
-        self.reading_calibration = Calibration.load(
+        self.calibration = calibration or _calibration(index, self.reader)
+        self._reading_calibration = reading_calibration
+
+    @cached_property
+    def reading_calibration(self) -> Calibration:
+        """What `read` decides with; not needed to ask an index, so a corpus's own calibration is enough for that."""
+        return self._reading_calibration or Calibration.load(
             BUNDLED_READER / "calibration_reading.json", reader_id=self.reader.reader_id
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.abstention import READING_RANK, Calibration
 from rag.asking import open_pipeline
 from rag.assembly import Part, Progress
 from rag.config import Config
@@ -121,6 +122,7 @@ def set_pipeline(
     *,
     index: str | None = None,
     config: Config | None = None,
+    fitted: bool = True,
 ) -> Pipeline:
     """The pipeline for a question set.
 
@@ -131,6 +133,7 @@ def set_pipeline(
         encoder: makes the vectors of what is indexed in memory.
         index: folder of an index.
         config: settings; the defaults if None.
+        fitted: as for `rebuild`, for questions that are not asked to an index.
 
     Raises:
         RagError: no such index or folder, a model that is missing, ...
@@ -149,11 +152,16 @@ def set_pipeline(
     elif setting == "reader":
         doc_id = next(iter(texts))
         texts = {doc_id: texts[doc_id]}
-    return rebuild(texts, encoder, config)
+    return rebuild(texts, encoder, config, fitted=fitted)
 
 
 def rebuild(
-    texts: Mapping[str, str], encoder: RememberingEncoder, config: Config, reader_of: Pipeline | None = None
+    texts: Mapping[str, str],
+    encoder: RememberingEncoder,
+    config: Config,
+    reader_of: Pipeline | None = None,
+    *,
+    fitted: bool = True,
 ) -> Pipeline:
     """A pipeline in memory over texts.
 
@@ -162,9 +170,17 @@ def rebuild(
         encoder: makes the vectors.
         config: settings.
         reader_of: a pipeline whose loaded reader is used again.
+        fitted: False loads no calibration: it is to be fitted, and the reader may be a new one.
     """
     made = Index.from_texts(texts, config=config, encoder=encoder)
-    return Pipeline(made, encoder.plain, config, reader_of.reader if reader_of else None)
+    return Pipeline(
+        made,
+        encoder.plain,
+        config,
+        reader_of.reader if reader_of else None,
+        calibration=None if fitted else Calibration.unfitted(),
+        reading_calibration=None if fitted else Calibration.unfitted(READING_RANK),
+    )
 
 
 def seed_texts() -> dict[str, str]:

@@ -83,7 +83,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
 
 def test_one_of_another_reader_is_refused(tmp_path: Path) -> None:
     save(PLAIN, tmp_path / "calibration.json")
-    with pytest.raises(ModelError, match=r"aaaaaaaaaaaa.*bbbbbbbbbbbb.*rag calibrate"):
+    with pytest.raises(ModelError, match=r"aaaaaaaaaaaa.*bbbbbbbbbbbb.*reinstall insources.*rag\.fitting"):
         Calibration.load(tmp_path / "calibration.json", reader_id="b" * 64)
 
 
@@ -100,7 +100,7 @@ def test_one_of_another_reader_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_one_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(json.dumps({**PLAIN.to_dict(), **change}), encoding="utf-8")
-    with pytest.raises(ModelError, match=r"calibration\.json.*rag calibrate"):
+    with pytest.raises(ModelError, match=r"calibration\.json.*reinstall insources.*rag\.fitting"):
         Calibration.load(path, reader_id="a" * 64)
 
 

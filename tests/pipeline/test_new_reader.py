@@ -1,0 +1,119 @@
+"""A reader that no calibration belongs to yet: it is fitted, and then asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rag import Pipeline, fitting
+from rag.abstention import READING_RANK, Calibration
+from rag.calibrating import save
+from rag.candidates import RankWeights
+from rag.cli import main
+from rag.evaluation.datasets import own_seed_questions
+from rag.evaluation.own_questions import load_questions
+from rag.evaluation.question_sets import QuestionSet
+from rag.reader import BUNDLED_READER, Reader
+
+OTHER = "b" * 64
+ASKED = "Who designed the Antikythera mechanism?"
+NAMES = ("Ada", "Berta", "Carla", "Dora", "Edith", "Flora", "Greta", "Helga", "Irma", "Julia", "Klara", "Lena",
+         "Marta", "Nora", "Olga", "Paula", "Rosa", "Sonja", "Thea", "Ursula")  # fmt: skip
+
+
+@pytest.fixture
+def index(seed_index: Path, tmp_path: Path) -> Path:
+    """An index that nothing else asks."""
+    return Path(shutil.copytree(seed_index, tmp_path / "own"))
+
+
+@pytest.fixture
+def new_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another reader lay in the package, with the calibrations of the one before."""
+    monkeypatch.setattr(Reader, "reader_id", property(lambda self: OTHER))
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """Some development questions over the seeds."""
+    rows = [json.loads(line) for line in own_seed_questions().read_text(encoding="utf-8").splitlines()]
+    path = tmp_path / "questions.jsonl"
+    dev = [row for row in rows if row["split"] == "dev"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in dev[::4]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.usefixtures("new_reader")
+def test_a_new_reader_is_calibrated_and_then_asks(
+    index: Path, questions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", ASKED, "--index", str(index)]) == 2
+    said = capsys.readouterr().err
+    assert "reinstall insources, or fit it to the reader with: python -m rag.fitting" in said
+    assert main(["calibrate", str(questions), "--index", str(index)]) == 0
+    assert "(before: not fitted)" in capsys.readouterr().out
+    assert main(["ask", ASKED, "--index", str(index)]) in (0, 1)
+    fitted = Pipeline.load(index).calibration
+    assert (fitted.reader_id, fitted.rank) == (OTHER, RankWeights())
+
+
+def test_a_calibration_of_another_reader_in_the_index_is_fitted_again(
+    index: Path, questions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundled = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=Reader().reader_id)
+    save(dataclasses.replace(bundled, reader_id=OTHER, floor=0.9), index / "calibration.json")
+    assert main(["ask", ASKED, "--index", str(index)]) == 2
+    assert "fit it again with: rag calibrate QUESTIONS --index INDEX" in capsys.readouterr().err
+    assert main(["calibrate", str(questions), "--index", str(index)]) == 0
+    said = capsys.readouterr()
+    assert f"fitted to reader {OTHER[:12]}" in said.err
+    # The reader's own stood in for it.
+    assert f"(before: {bundled.threshold:.2f})" in said.out
+    assert main(["ask", ASKED, "--index", str(index)]) in (0, 1)
+    assert Pipeline.load(index).calibration.floor == bundled.floor
+
+
+@pytest.mark.usefixtures("new_reader")
+def test_both_calibrations_of_a_new_reader_are_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fitting, "load_questions", _some)
+    articles = [
+        {"title": name, "paragraphs": [_paragraph(name, 1900 + number)]} for number, name in enumerate(NAMES)
+    ]
+    squad = tmp_path / "people.json"
+    squad.write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
+    assert fitting.main([str(squad), "--out", str(tmp_path)]) == 0
+    assert "calibration.json: threshold" in capsys.readouterr().out
+    for name, rank in (("calibration", RankWeights()), ("calibration_reading", READING_RANK)):
+        assert Calibration.load(tmp_path / f"{name}.json", reader_id=OTHER).rank == rank
+
+
+def _some(path: Path) -> QuestionSet:
+    return load_questions(path).only("dev", limit=30)
+
+
+def _paragraph(name: str, year: int) -> dict[str, object]:
+    context = f"{name} Forde was born in Ghent in {year}. She made clocks for the towers of the city."
+    answer = {"text": str(year), "answer_start": context.index(str(year))}
+    return {
+        "context": context,
+        "qas": [
+            {
+                "id": name,
+                "question": f"When was {name} Forde born?",
+                "answers": [answer],
+                "is_impossible": False,
+            },
+            {
+                "id": f"{name}-no",
+                "question": f"Whom did {name} Forde marry?",
+                "answers": [],
+                "is_impossible": True,
+            },
+        ],
+    }
