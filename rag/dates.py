@@ -33,16 +33,19 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b\.?"
+_NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_MONTH = rf"(?P<month>{_NAMES})\b\.?"
 _YEAR = r"(?P<year>[12]\d{3})(?!\d)"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.|º|ª)?"
+_NTH = r"(?:st|nd|rd|th|er|\.|º|ª)?"
+_DAY = rf"(?P<day>\d{{1,2}}){_NTH}"
 _OF = r"(?:\s+(?:de|del|of|di))?"
 _FORMS = tuple(
     re.compile(rf"(?<![\w./-]){form}", re.IGNORECASE)
     for form in (
         r"(?P<year>[12]\d{3})(?P<mark>[-/.])(?P<month_number>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?=$|[^\d/.-]|[.](?:\s|$))",
         r"(?P<year>[12]\d{3})(?P<month_number>\d{2})(?P<day>\d{2})(?=$|[^\w.-])",
-        r"(?P<year>[12]\d{3})\s?[年년]\s?(?P<month_number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]",
+        r"(?P<year>[12]\d{3})\s?[年년]\s?(?P<month_number>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]"
+        r"(?!\s?[至到~〜～–—-]\s?(?:\d{1,2}\s?[月월]\s?)?\d{1,2}\s?[日일])",
         rf"{_DAY}{_OF}[\s-]+{_MONTH}{_OF}[\s,-]+{_YEAR}",
         rf"{_MONTH}[\s-]+{_DAY}(?:,\s*|\s+){_YEAR}",
         r"(?P<one>\d{1,2})(?P<mark>[/.-])(?P<two>\d{1,2})(?P=mark)(?P<year>[12]\d{3})(?=$|[^\d/.-]|[.](?:\s|$))",
@@ -56,6 +59,12 @@ _COARSE = tuple(
         r"\s*(?P<year>[12]\d{3})\s?[年년]\s?(?P<month_number>\d{1,2})\s?[月월]\s*$",
         rf"\s*{_YEAR}\s*$",
     )
+)
+# "3 to", "30 April –", "3.5. bis" before a date: it is the last of several days. "10:15 –" is a time of day.
+_JOINED = re.compile(
+    rf"(?:(?<![\d:.])\d{{1,2}}{_NTH}(?:{_OF}\s+(?:{_NAMES})\b\.?)?|(?<![\d:.])\d{{1,2}}\.\s?\d{{1,2}}\.)"
+    r"(?:\s*[-–—−~/&]\s*|\s+(?:to|till|until|through|and|bis|bis zum|und|au|et|al|a|y|e|até|tot|t/m|en)\s+)\Z",
+    re.IGNORECASE,
 )
 _LONGEST = 200
 _BOUND = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?\Z", re.ASCII)
@@ -127,7 +136,9 @@ def last_day(iso: str) -> str:
 
 
 def _day(match: re.Match[str]) -> str | None:
-    """The day of a match; None where it is none, or could be another."""
+    """The day of a match; None where it is none, could be another, or is the last of several."""
+    if match.start("year") > match.start() and _JOINED.search(match.string, 0, match.start()):
+        return None
     groups = match.groupdict()
     year = int(groups["year"])
     if "one" in groups:
