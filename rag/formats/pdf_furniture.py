@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 
 from rag.formats.pdf_layout import Line, Page
 
@@ -18,8 +19,8 @@ _NUMBER = re.compile(
     r"\s?[-–—\])|]?",
     re.IGNORECASE,
 )
-
-
+_DIGITS = re.compile(r"\d{1,9}")
+_STOPS = (".", "!", "?", "…")
 _AT_END = re.compile(r"^(?=(\d{1,4})\s)|(?<=\s)(\d{1,4})$")
 
 
@@ -30,20 +31,23 @@ def remove_running(pages: list[Page]) -> list[list[Line]]:
         What was taken out of each page.
     """
     edges = [_edge_lines(page) for page in pages]
-    seen: dict[tuple[bool, str], list[tuple[int, float]]] = defaultdict(list)
-    for number, lines in enumerate(edges):
-        for line, above in lines:
-            for text in _texts(line, lines):
-                seen[above, _key(text)].append((number, line.y))
+    texts = [[(line, above, _texts(line, lines)) for line, above in lines] for lines in edges]
     wanted = min(_PAGES, max(2, len(pages)))
+    shown = ((number, text) for number, page in enumerate(texts) for _, _, said in page for text in said)
+    keys = _Keys(shown, wanted)
+    seen: dict[tuple[bool, str], list[tuple[int, float]]] = defaultdict(list)
+    for number, lines in enumerate(texts):
+        for line, above, said in lines:
+            for text in said:
+                seen[above, keys.of(text, number)].append((number, line.y))
     running = {key for key, places in seen.items() if _runs(places, wanted)}
     counted = _counting(edges)
     taken = []
-    for number, (page, lines) in enumerate(zip(pages, edges, strict=True)):
+    for number, (page, lines) in enumerate(zip(pages, texts, strict=True)):
         gone = {
             id(line)
-            for line, above in lines
-            if any((above, _key(text)) in running for text in _texts(line, lines))
+            for line, above, said in lines
+            if any((above, keys.of(text, number)) in running for text in said)
             or _is_number(line, above, page)
             or _offsets(line.text, number) & counted[above]
         }
@@ -58,14 +62,16 @@ def remove_repeated(pages: list[Page]) -> list[list[Line]]:
     Returns:
         What was taken out of each page.
     """
+    keys = _Keys(((number, line.text) for number, page in enumerate(pages) for line in page.lines), _PAGES)
     on = defaultdict[str, set[int]](set)
     for number, page in enumerate(pages):
         for line in page.lines:
-            on[_key(line.text)].add(number)
+            on[keys.of(line.text, number)].add(number)
     taken = []
-    for page in pages:
-        taken.append([line for line in page.lines if len(on[_key(line.text)]) >= _PAGES])
-        page.lines = [line for line in page.lines if len(on[_key(line.text)]) < _PAGES]
+    for number, page in enumerate(pages):
+        comes_again = [len(on[keys.of(line.text, number)]) >= _PAGES for line in page.lines]
+        taken.append([line for line, again in zip(page.lines, comes_again, strict=True) if again])
+        page.lines = [line for line, again in zip(page.lines, comes_again, strict=True) if not again]
     return taken
 
 
@@ -93,9 +99,41 @@ def _texts(line: Line, lines: list[tuple[Line, bool]]) -> set[str]:
     return {line.text, " ".join(other.text for other in row)}
 
 
-def _key(text: str) -> str:
-    """What a running line has in common from page to page: all but its numbers."""
-    return re.sub(r"\d+", "#", " ".join(text.lower().split()))
+class _Keys:
+    """What running lines have in common from page to page: all but the numbers that count with the pages.
+
+    A last number of its own may be a page's whatever it is, as where each chapter counts anew. Any other that
+    differs, such as a year or a sum, is what the line has to say.
+    """
+
+    def __init__(self, lines: Iterable[tuple[int, str]], wanted: int) -> None:
+        on: dict[tuple[str, int, int], set[int]] = defaultdict(set)
+        for number, text in lines:
+            line = _plain(text)
+            form = _DIGITS.sub("#", line)
+            for place, digits in enumerate(_DIGITS.findall(line)):
+                on[form, place, int(digits) - number].add(number)
+        self._counting = {key for key, numbers in on.items() if len(numbers) >= wanted}
+
+    def of(self, text: str, number: int) -> str:
+        """A line's words on a page, `#` for each number that another page may have another for."""
+        line, shown, end = _plain(text), "", 0
+        form = _DIGITS.sub("#", line)
+        for place, match in enumerate(_DIGITS.finditer(line)):
+            counts = (form, place, int(match.group()) - number) in self._counting
+            blank = match.end() == len(line) or (counts and not _is_year(match.group(), line))
+            shown += line[end : match.start()] + ("#" if blank else match.group())
+            end = match.end()
+        return shown + line[end:]
+
+
+def _is_year(number: str, line: str) -> bool:
+    """Years count with the pages too: "In 2018 the harbour was dredged." is a sentence that has one."""
+    return len(number) >= 4 and line.endswith(_STOPS)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 def _counting(edges: list[list[tuple[Line, bool]]]) -> dict[bool, set[int]]:
@@ -110,7 +148,10 @@ def _counting(edges: list[list[tuple[Line, bool]]]) -> dict[bool, set[int]]:
 
 
 def _offsets(text: str, number: int) -> set[int]:
-    return {int(a or b) - number for a, b in _AT_END.findall(text)} if len(text) <= 100 else set()
+    if len(text) > 100:
+        return set()
+    ends = [first or last for first, last in _AT_END.findall(text)]
+    return {int(digits) - number for digits in ends if not _is_year(digits, text)}
 
 
 def _runs(places: list[tuple[int, float]], wanted: int) -> bool:

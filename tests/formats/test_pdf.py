@@ -316,6 +316,40 @@ class TestFurniture:
         ).text
         assert "42" in text
 
+    @pytest.mark.parametrize(
+        "first",
+        [
+            "In {year} the harbour of Lund was visited by {ships} ships.",
+            "In {year} the harbour of Lund was dredged.",
+            "{year} was a quiet year in the harbour of Lund.",
+            "{ships} ships came to the harbour of Lund.",
+            "In {year} the harbour of Lund was visited by {ships} ships, and the",
+        ],
+    )
+    def test_first_lines_that_differ_in_what_they_count_are_text(self, first: str) -> None:
+        said = [first.format(year=2018 + n, ships=ships) for n, ships in enumerate((412, 388, 97, 365))]
+        drawn = (
+            both(lines(line, y=800), lines(*wrapped(" ".join(sentences(n, 8)), 80)))
+            for n, line in enumerate(said)
+        )
+        parsed = read(pdf(*drawn))
+        assert parsed.furniture == ()
+        assert all(line in " ".join(quotable(parsed).split()) for line in said)
+
+    @pytest.mark.parametrize(
+        "head",
+        ["Page {page} of 12 | Rates of 2024", "Page {page} of 12. All rights reserved.", "{page} The Elm Letter",
+         "Tools, version 3.1, {anew}", "ACME-2024-000{page}"],
+    )  # fmt: skip
+    def test_heads_with_the_page_number_anywhere_in_them_go(self, head: str) -> None:
+        heads = [head.format(page=n, anew=1 + n % 3) for n in range(1, 7)]
+        drawn = (
+            both(lines(line, y=810), lines(*wrapped(" ".join(sentences(n, 8)), 80)))
+            for n, line in enumerate(heads)
+        )
+        parsed = read(pdf(*drawn))
+        assert [parsed.text[start:end] for start, end in parsed.furniture] == heads
+
     def test_a_watermark_across_the_pages_is_no_text(self) -> None:
         def page(n: int) -> Draw:
             def mark(canvas: Canvas) -> None:
