@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--feedback", action="store_true", help="keep people's verdicts on answers, in the data folder")
     add("--save-history", action="store_true", help="keep conversations across restarts")
     add("--mcp", action="store_true", help="offer the answer as an MCP tool (needs insources[mcp])")
+    careful = parser.add_mutually_exclusive_group()
+    careful.add_argument("--min-confidence", type=float, default=None, help="answer only at this probability")
+    careful.add_argument("--max-risk", type=float, default=None, help="accept this share of wrong answers")
     add("--add-user", nargs=2, metavar=("FILE", "NAME"), help="add a name to a password file, and stop")
 
 
@@ -44,6 +47,8 @@ def options_of(arguments: argparse.Namespace) -> ServeOptions:
         feedback=arguments.feedback,
         save_history=arguments.save_history,
         mcp=arguments.mcp,
+        min_confidence=arguments.min_confidence,
+        max_risk=arguments.max_risk,
     )
 
 

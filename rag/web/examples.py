@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
+from rag.config import DecideConfig
 from rag.datatypes import Document, Span
 from rag.web.service import PipelineLike, report
 
@@ -24,18 +25,22 @@ _TITLES = ("Mr ", "Mrs ", "Ms ", "Dr ", "The ")
 _TRIES = 24
 
 
-def example_questions(pipeline: PipelineLike, n: int = 4) -> list[str]:
+def example_questions(pipeline: PipelineLike, n: int = 4, decide: DecideConfig | None = None) -> list[str]:
     """Questions for an empty chat: whoever speaks in a document, then whoever it names often.
 
     Args:
         pipeline: asked about each, so that no example ends in "not in sources".
         n: how many are wanted; fewer where the documents give fewer.
+        decide: how careful to be; None leaves it to the pipeline.
     """
+    careful = decide or DecideConfig()
     kept: list[str] = []
     per_document: Counter[str] = Counter()
     candidates = list(_interleaved(pipeline.index.documents.values()))
     for question in candidates[:_TRIES]:
-        answer = pipeline.ask(question, top_k=1)
+        answer = pipeline.ask(
+            question, top_k=1, min_confidence=careful.min_confidence, max_risk=careful.max_risk
+        )
         source = answer.citations[0].doc_id if answer.citations else ""
         if answer.found and answer.confidence >= 0.6 and per_document[source] < 1 + n // 3:
             per_document[source] += 1
@@ -78,10 +83,12 @@ class Examples:
 
     Args:
         patience: seconds that a page waits for them, once.
+        decide: as careful as the server is with other questions.
     """
 
-    def __init__(self, patience: float = 1.5) -> None:
+    def __init__(self, patience: float = 1.5, decide: DecideConfig | None = None) -> None:
         self._patience = patience
+        self._decide = decide
         self._lock = threading.Lock()
         self._of: object = None
         self._found: list[str] = []
@@ -97,7 +104,7 @@ class Examples:
 
         def look() -> None:
             try:
-                found = example_questions(pipeline)
+                found = example_questions(pipeline, decide=self._decide)
             except Exception:
                 # A page without examples still asks and answers.
                 report()

@@ -76,7 +76,8 @@ def start(
         limits: how much may be asked of the server.
 
     Raises:
-        ConfigError: a port in use, an address that can't be had, a bad password file.
+        ConfigError: a port in use, an address that can't be had, a bad password file, a risk that no threshold
+            reaches.
         OptionalDependencyError: `mcp` without the extra.
     """
     if options.mcp and importlib.util.find_spec("mcp") is None:
@@ -90,11 +91,9 @@ def start(
     temporary = prepare_environment(options.data_dir)
     newest: Callable[[], PipelineLike] | None = None
     if pipeline is None:
-        from rag.asking import open_pipeline
-
-        newest = partial(open_pipeline, options.index)
+        newest = partial(_newest, options)
         pipeline = newest()
-    service = Service(pipeline)
+    service = Service(pipeline, decide=options.decide)
     library = _library(options, service, temporary, make)
     demo = _demo(options, service, library, limits)
     demo.queue(api_open=False, max_size=limits.queue, default_concurrency_limit=limits.workers)
@@ -113,6 +112,20 @@ def start(
     if newest is not None:
         Follower(service, newest, library).start(server.closed)
     return server
+
+
+def _newest(options: ServeOptions) -> PipelineLike:
+    """The pipeline over the newest state of the index.
+
+    Raises:
+        ConfigError: a risk that no threshold reaches there; said now, not at each question.
+        RagError: as `open_pipeline`.
+    """
+    from rag.asking import open_pipeline
+
+    pipeline = open_pipeline(options.index)
+    pipeline.calibration.threshold_for(options.decide)
+    return pipeline
 
 
 def prepare_environment(data: Path) -> Path:

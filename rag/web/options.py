@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.config import DecideConfig
 from rag.errors import ConfigError
 from rag.locations import is_shared
 
@@ -93,6 +94,7 @@ class ServeOptions:
         mcp: offer the `ask` tool by MCP as well.
         rate: requests a second that one client may send in the long run.
         burst: requests that one client may send at once.
+        min_confidence, max_risk: how careful to be, one of them, as in `DecideConfig`.
     """
 
     host: str = "127.0.0.1"
@@ -108,8 +110,11 @@ class ServeOptions:
     mcp: bool = False
     rate: float = 20.0
     burst: int = 100
+    min_confidence: float | None = None
+    max_risk: float | None = None
 
     def __post_init__(self) -> None:
+        DecideConfig(self.min_confidence, self.max_risk)
         if not 1 <= self.port <= 65535:
             raise ConfigError(f"--port is {self.port}; expected 1 to 65535")
         if self.auth_file and self.no_auth:
@@ -136,6 +141,11 @@ class ServeOptions:
         if is_shared(self.index):  # many servers read it: none may change it for all
             return False
         return self.local if self.uploads is None else self.uploads
+
+    @property
+    def decide(self) -> DecideConfig:
+        """How careful to be."""
+        return DecideConfig(self.min_confidence, self.max_risk)
 
     @property
     def data_dir(self) -> Path:

@@ -47,7 +47,7 @@ class Page:
         self._conversations = conversations
         self._cookie = cookie
         self._feedback = feedback
-        self._examples = Examples()
+        self._examples = Examples(decide=service.decide)
         self._examples.prepare(service.pipeline)
 
     def key(self, request: Any) -> str:

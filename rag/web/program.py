@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from rag.config import DecideConfig
 from rag.errors import ConfigError, IndexUnavailable, QuestionError
 from rag.web.service import Service, report
 
 __all__ = ["FillIn", "answer_in_json", "asking"]
 
-_PARAMETERS = 8
+_PARAMETERS = 10
 _HISTORY = 20
 _PATTERNS = 200
 
@@ -32,6 +33,8 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
         language: str | None = None,
         author: str | None = None,
         source: str | None = None,
+        min_confidence: float | None = None,
+        max_risk: float | None = None,
     ) -> dict:  # type: ignore[type-arg]
         """Answer a question with a verbatim quote from the indexed documents, or "not in sources".
 
@@ -47,6 +50,8 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
             language: Only documents in this language, such as "en".
             author: Only documents that state an author with these letters.
             source: Only documents that state a source with these letters.
+            min_confidence: Answer only at this calibrated probability or above, 0 to 1; else "not in sources".
+            max_risk: Instead, the largest share of wrong answers to accept, 0 to 1.
 
         Returns:
             found, text (the quote), short, confidence, citations, nearest, reason, timings, understood (the
@@ -54,7 +59,8 @@ def asking(service: Service) -> Callable[..., dict[str, Any]]:
         """
         try:
             said = {"since": since, "until": until, "language": language, "author": author, "source": source}
-            answer, _ = service.answer(question, _patterns(documents), _pairs(history), _given(said))
+            decide = _careful(min_confidence, max_risk)
+            answer, _ = service.answer(question, _patterns(documents), _pairs(history), _given(said), decide)
         except (ConfigError, QuestionError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         except IndexUnavailable:
@@ -144,10 +150,25 @@ def _given(said: Mapping[str, object]) -> dict[str, str]:
     }
 
 
+def _careful(min_confidence: object, max_risk: object) -> DecideConfig | None:
+    """How careful to be; None where it was not sent.
+
+    Raises:
+        QuestionError: one is no number.
+        ConfigError: one is no probability, or both are given.
+    """
+    numbers = []
+    for name, value in (("min_confidence", min_confidence), ("max_risk", max_risk)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise QuestionError(f"{name}: expected a number from 0 to 1")
+        numbers.append(value)
+    return DecideConfig(*numbers) if numbers != [None, None] else None
+
+
 class FillIn:
     """ASGI middleware: `{"data": ["question"]}` is enough for `/call/ask`.
 
-    Gradio's own clients send every parameter; by hand, nobody writes seven nulls.
+    Gradio's own clients send every parameter; by hand, nobody writes nine nulls.
     """
 
     def __init__(self, app: Any) -> None:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from rag.config import DecideConfig
 from rag.conversation import History
 from rag.datatypes import Answer, Document
 from rag.errors import ConfigError, IndexUnavailable, QuestionError
@@ -55,6 +56,8 @@ class PipelineLike(Protocol):
         language: str | None = None,
         author: str | None = None,
         source: str | None = None,
+        min_confidence: float | None = None,
+        max_risk: float | None = None,
     ) -> Answer:
         """Answer a question."""
 
@@ -124,12 +127,14 @@ class Service:
     Args:
         pipeline: the one to begin with.
         top_k: citations wanted.
+        decide: how careful to be, whatever pipeline is in use; None leaves it to the pipeline.
     """
 
-    def __init__(self, pipeline: PipelineLike, top_k: int = 3) -> None:
+    def __init__(self, pipeline: PipelineLike, top_k: int = 3, decide: DecideConfig | None = None) -> None:
         self.pipeline = pipeline
         self.archive = Archive()
         self._top_k = top_k
+        self.decide = decide or DecideConfig()
 
     def answer(
         self,
@@ -137,6 +142,7 @@ class Service:
         documents: Sequence[str] | None = None,
         history: History | None = None,
         narrow: Mapping[str, str] | None = None,
+        decide: DecideConfig | None = None,
     ) -> tuple[Answer, dict[tuple[str, int], int]]:
         """Answer a question.
 
@@ -145,21 +151,24 @@ class Service:
             documents: ids to search; None is all of them.
             history: earlier questions with their answers, oldest first.
             narrow: `since`, `until`, `language`, `author`, `source`, those that are given.
+            decide: how careful to be with this question; None is as careful as the server.
 
         Returns:
             The answer, and the 1-based line of each passage it shows.
 
         Raises:
             QuestionError: the question can't be asked.
-            ConfigError: a filter that can't be used.
+            ConfigError: a filter that can't be used, or a risk that no threshold reaches.
         """
         question = clean_question(raw)
-        pipeline = self.pipeline
+        pipeline, careful = self.pipeline, decide or self.decide
         answer = pipeline.ask(
             question,
             top_k=self._top_k,
             documents=list(documents) if documents is not None else None,
             history=list(history) if history else None,
+            min_confidence=careful.min_confidence,
+            max_risk=careful.max_risk,
             **(narrow or {}),
         )
         lines: dict[tuple[str, int], int] = {}

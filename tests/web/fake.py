@@ -81,6 +81,8 @@ class FakePipeline:
         top_k: int = 3,
         documents: Sequence[str] | None = None,
         history: History | None = None,
+        min_confidence: float | None = None,
+        max_risk: float | None = None,
         **narrow: str,
     ) -> Answer:
         self.narrowed = narrow
@@ -101,8 +103,9 @@ class FakePipeline:
         scored.sort(key=lambda entry: -entry[0])
         citations = tuple(self._cite(doc, s, score, wanted) for score, doc, s in scored[:top_k])
         best = scored[0][0] if scored else 0.0
-        if best < 0.55:
-            reason = f"confidence {max(best, 0):.2f} is under the threshold 0.55"
+        threshold = 0.55 if min_confidence is None else min_confidence
+        if best < threshold:
+            reason = f"confidence {max(best, 0):.2f} is under the threshold {threshold:.2f}"
             return Answer(
                 question, False, NOT_IN_SOURCES, None, max(0.0, best) / 2, nearest=citations, reason=reason
             )

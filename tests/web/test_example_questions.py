@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fake import FakePipeline
 
+from rag.config import DecideConfig
 from rag.web.examples import Examples, example_questions
 
 TEXTS = {
@@ -21,6 +22,10 @@ def test_examples_are_answered_and_name_people() -> None:
     assert all(pipeline.ask(question).found for question in examples)
     assert any("Ann Lee" in question for question in examples)
     assert not [q for q in examples if "White House" in q or "Mr" in q]
+
+
+def test_a_careful_server_offers_only_what_it_would_answer() -> None:
+    assert example_questions(FakePipeline(TEXTS), decide=DecideConfig(min_confidence=1.0)) == []
 
 
 def test_documents_without_names_have_none() -> None:
