@@ -128,6 +128,11 @@ class ReadConfig:
     max_quote_words: int = 60
     model: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("max_answer_tokens", "max_quote_words"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"read.{name} is {getattr(self, name)}; expected 1 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class DecideConfig:
