@@ -1,11 +1,13 @@
 """What the reader found, put back into the documents: one candidate a place, best first.
 
 Chunks overlap, so the same place can be read twice (it counts once, with its better score);
-different places that say the same words support each other.
+different places that say the same words support each other: of two answers that the reader likes about as
+much, the one that more places give comes first.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from rag.citation import quote_span, same_words
+from rag.citation import quote_span, same_words, says
 from rag.cleaning import MappedText, search_copy
 from rag.datatypes import Chunk, Document, Span
 from rag.imprint import value_at
@@ -45,12 +47,14 @@ class RankWeights:
         alike: of the share of the question's words that a quote in another language holds alike (in a script
             that the reader does not know: holds at all). Reader and encoder know English best: they give
             such quotes less than they deserve.
+        support: of log(1 + other places that give the same short answer).
     """
 
     retrieval: float = 30.0
     similarity: float = 18.0
     name_only: float = -6.0
     alike: float = 12.0
+    support: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class Candidate:
         reading: the reader's scores.
         score: what candidates are ordered by; higher is better.
         similarity: cosine of question and quote; 0 where it was not compared.
-        n_support: other places, of any document, that give the same short answer.
+        n_support: other places, of any document, whose own short answer holds this one's words; places that
+            overlap one another count once.
         alike: share of the question's words that the quote holds in another language's spelling, 0 to 1; None
             where it is in the question's language and the reader knows its script.
     """
@@ -139,8 +144,7 @@ def find_candidates(
     ranked = _sorted(found)
     if weights.similarity:
         ranked = _compared(ranked, similarity, weights.similarity)
-    said = [(candidate, same_words(candidate.short)) for candidate in ranked if candidate.reading.score > 0]
-    return [replace(candidate, n_support=_support(candidate, said)) for candidate in ranked]
+    return _sorted(_supported(ranked, weights.support))
 
 
 def _better(one: Candidate, other: Candidate | None) -> Candidate:
@@ -242,11 +246,39 @@ def _sorted(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda c: (-c.score, c.document.doc_id, c.span))
 
 
-def _support(candidate: Candidate, said: Sequence[tuple[Candidate, str]]) -> int:
-    """Other quotes whose own short answer holds this one's words."""
-    words = same_words(candidate.short)
-    places = {other.place for other, other_words in said if words and words in other_words}
-    return len(places - {candidate.place})
+def _supported(candidates: Sequence[Candidate], weight: float) -> list[Candidate]:
+    """All of them, with how many other places give their answer, and that added to the score."""
+    places: dict[str, set[tuple[str, Span]]] = {}
+    for candidate in candidates:
+        if candidate.reading.score > 0:
+            places.setdefault(same_words(candidate.short), set()).add(candidate.place)
+    holding: dict[str, list[str]] = {}  # what was said, by each of its words
+    for said in places:
+        for word in set(said.split()):
+            holding.setdefault(word, []).append(said)
+    apart: dict[str, tuple[int, dict[str, list[Span]]]] = {}  # how many places say it, and which
+    supported = []
+    for candidate in candidates:
+        words = same_words(candidate.short)
+        if words not in apart:
+            some = min((holding.get(word, []) for word in words.split()), key=len, default=[])
+            found = _apart(place for said in some if says(said, words) for place in places[said])
+            apart[words] = sum(map(len, found.values())), found
+        n_places, found = apart[words]
+        n_support = n_places - sum(map(candidate.quote.overlaps, found.get(candidate.document.doc_id, ())))
+        score = candidate.score + weight * math.log1p(n_support)
+        supported.append(replace(candidate, n_support=n_support, score=score))
+    return supported
+
+
+def _apart(places: Iterable[tuple[str, Span]]) -> dict[str, list[Span]]:
+    """By document, as many of the places as do not overlap one another."""
+    apart: dict[str, list[Span]] = {}
+    for doc_id, span in sorted(places, key=lambda place: place[1].end):
+        kept = apart.setdefault(doc_id, [])
+        if not kept or kept[-1].end <= span.start:
+            kept.append(span)
+    return apart
 
 
 def _kind_at(document: Document, span: Span) -> str | None:

@@ -12,10 +12,12 @@ from bisect import bisect_left, bisect_right
 from rag.datatypes import Citation, Document, Span
 from rag.errors import CitationError
 
-__all__ = ["cite", "quote_span", "same_words"]
+__all__ = ["cite", "quote_span", "same_words", "says"]
 
 _CLAUSE_END = re.compile(r"[;:,.!?…。！？；，、–—]\s*|\s[-–—]\s|\n+")
 _WORD = re.compile(r"\w+")
+# 5 is not in 5,000, nor in 2.5.
+_WHOLE = re.compile(r"\d+(?:[.,]\d+)+|\w+")
 
 
 def quote_span(document: Document, highlight: Span, max_words: int) -> Span:
@@ -97,4 +99,13 @@ def same_words(text: str) -> str:
     >>> same_words("“Phase One.”") == same_words("phase one")
     True
     """
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(_WHOLE.findall(text.casefold()))
+
+
+def says(text: str, words: str) -> bool:
+    """Whether a text holds some words, whole ones and side by side; both as `same_words` gives them.
+
+    >>> says("there are 5 keepers", "5"), says("there are 15 keepers", "5"), says("there are 5 keepers", "")
+    (True, False, False)
+    """
+    return bool(words) and f" {words} " in f" {text} "

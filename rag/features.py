@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from rag.candidates import Candidate
-from rag.citation import same_words
+from rag.citation import same_words, says
 from rag.cleaning.language import question_language
 from rag.cognates import has_alike
 from rag.imprint import topic_missing
@@ -115,7 +115,8 @@ def _next_score(candidates: Sequence[Candidate]) -> float:
     for other in candidates[1:]:
         if other.quote == best.quote and other.document.doc_id == best.document.doc_id:
             continue
-        if words not in same_words(other.short) and same_words(other.short) not in words:
+        other_words = same_words(other.short)
+        if not says(other_words, words) and not says(words, other_words):
             return max(other.score, best.score - 10.0)
     return best.score - 10.0
 
@@ -136,9 +137,9 @@ def _names_missing(question: str, best: Candidate) -> int:
 
 def _missing(wanted: Sequence[str], text: str) -> list[str]:
     """Those of the question's names or numbers that the text does not hold."""
-    there = f" {same_words(text)} "
+    there = same_words(text)
     sought = ((name, same_words(name.removesuffix("’s").removesuffix("'s"))) for name in wanted)
-    return [name for name, words in sought if words and f" {words} " not in there]
+    return [name for name, words in sought if words and not says(there, words)]
 
 
 def _around(candidate: Candidate) -> str:

@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import compress
 from pathlib import Path
 
 from rag.abstention import Calibration, Decision
 from rag.assembly import make_document
 from rag.candidates import Candidate, find_candidates
 from rag.chunking import whole_chunk
-from rag.citation import cite, same_words
+from rag.citation import cite, same_words, says
 from rag.config import Config, DecideConfig
 from rag.conversation import History, means_more, understand
 from rag.copies import find_copy
@@ -402,15 +403,11 @@ def _ordered(considered: Considered) -> Iterator[Candidate]:
     words = same_words(best.short)
     yield best
     agreeing = [
-        c
-        for c in others
-        if words and words in same_words(c.quote.of(c.document.text)) and c.reading.score > 0
+        c.reading.score > 0 and says(same_words(c.quote.of(c.document.text)), words) for c in others
     ]
-    yield from agreeing
-    for candidate in others:
-        if candidate in agreeing:
-            continue
-        if not considered.decision.found or candidate.reading.score > 0:
+    yield from compress(others, agreeing)
+    for candidate, agrees in zip(others, agreeing, strict=True):
+        if not agrees and (not considered.decision.found or candidate.reading.score > 0):
             yield candidate
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.citation import same_words, says
 from rag.datatypes import Answer, Citation
 from rag.web.markup import Html, plain, tag
 from rag.web.session import Problem, Turn
@@ -199,7 +200,7 @@ def _chip(turn: Turn, citation: Citation, number: int, s: Strings) -> Html:
 
 
 def _further(turn: Turn, citation: Citation, number: int, answer: Answer, s: Strings) -> Html:
-    agrees = bool(answer.short) and _squeezed(answer.short or "") in _squeezed(citation.quote)
+    agrees = says(same_words(citation.quote), same_words(answer.short or ""))
     label = s("same_answer", short=answer.short) if agrees else s("other_answer")
     return tag(
         "li",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.citation import cite, quote_span, same_words
+from rag.citation import cite, quote_span, same_words, says
 from rag.datatypes import Document, Span
 from rag.errors import CitationError
 
@@ -70,3 +70,10 @@ def test_a_wrong_place_raises(span: Span, highlight: Span | None) -> None:
 def test_same_words() -> None:
     assert same_words("“China Hawk”,") == same_words("china  hawk")
     assert same_words("12") != same_words("21")
+
+
+def test_words_are_whole_ones() -> None:
+    assert says(same_words("There are 5 keepers."), same_words("5 Keepers"))
+    for other in ("15 keepers", "5,000 keepers", "2.5 keepers", "5 zookeepers"):
+        assert not says(same_words(other), same_words("5 keepers"))
+    assert not says(same_words("There are 5."), same_words("…"))

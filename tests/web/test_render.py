@@ -221,3 +221,21 @@ def test_percentages_claim_no_certainty() -> None:
         "99%",
         "100%",
     ]
+
+
+@pytest.mark.parametrize(
+    ("quote", "agrees"),
+    [
+        ("There are 5 keepers at the zoo.", True),
+        ("There are “5” of them.", True),
+        ("The zoo has 15 keepers.", False),
+        ("It costs 5,000.", False),
+    ],
+)
+def test_a_further_quote_is_said_to_agree_only_where_it_does(quote: str, agrees: bool) -> None:
+    first = Citation("a", "A", 0, 17, "It has 5 keepers.", (7, 8), None, "ab" * 32, 1.0)
+    further = dataclasses.replace(first, doc_id="b", end=len(quote), quote=quote, highlight=None)
+    answer = Answer("How many?", True, first.quote, "5", 0.9, (first, further))
+    shown = read(answer_html(Turn(1, "How many?", answer), S)).text
+    assert (S("same_answer", short="5") in shown) is agrees
+    assert (S("other_answer") in shown) is not agrees
