@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -211,24 +211,30 @@ class Calibration:
         try:
             data = json.loads(text)
             if data["format"] != FORMAT:
-                raise ModelError(f"{name} has format {data['format']!r}, expected {FORMAT}; {again}")
-            numbers = {name: _numbers(data[name]) for name in ("mean", "scale", "weights")}
+                raise ModelError(f"{name} has format {data['format']!r:.40}, expected {FORMAT}; {again}")
             calibration = cls(
                 reader_id=str(data["reader_id"]),
                 features=tuple(str(name) for name in data["features"]),
-                bias=float(data["bias"]),
-                threshold=float(data["threshold"]),
-                rank=RankWeights(**data["rank"]),
-                risk_curve=tuple((float(t), float(r), float(c)) for t, r, c in data["risk_curve"]),
-                floor=float(data["floor"]),
+                mean=tuple(_number("mean", value) for value in data["mean"]),
+                scale=tuple(_number("scale", value) for value in data["scale"]),
+                weights=tuple(_number("weights", value) for value in data["weights"]),
+                bias=_number("bias", data["bias"]),
+                threshold=_share("threshold", data["threshold"]),
+                rank=RankWeights(
+                    **{key: _number(f"rank.{key}", value) for key, value in data["rank"].items()}
+                ),
+                risk_curve=tuple(
+                    (_share("risk_curve", t), _share("risk_curve", r), _share("risk_curve", c))
+                    for t, r, c in data["risk_curve"]
+                ),
+                floor=_number("floor", data["floor"]),
                 fitted_on=str(data["fitted_on"]),
-                **numbers,
             )
-        except (ValueError, KeyError, TypeError) as error:
+            _check_arrays(calibration)
+        except KeyError as error:
+            raise ModelError(f"the calibration {name} is damaged (no field {error}); {again}") from error
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(f"the calibration {name} is damaged ({error}); {again}") from error
-        lengths = {len(calibration.features), *(len(values) for values in numbers.values())}
-        if len(lengths) != 1 or not all(math.isfinite(x) for v in numbers.values() for x in v):
-            raise ModelError(f"the calibration {name} is damaged (arrays of unlike lengths); {again}")
         if calibration.reader_id != reader_id:
             raise ModelError(
                 f"the calibration {name} was fitted to reader {calibration.reader_id[:12]}, but the reader "
@@ -237,5 +243,22 @@ class Calibration:
         return calibration
 
 
-def _numbers(values: Sequence[Any]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} holds {value!r:.40}, expected a finite number")
+    return float(value)
+
+
+def _share(name: str, value: Any) -> float:
+    number = _number(name, value)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"{name} holds {number}, expected 0 to 1")
+    return number
+
+
+def _check_arrays(calibration: Calibration) -> None:
+    lengths = [len(getattr(calibration, name)) for name in ("features", "mean", "scale", "weights")]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"features, mean, scale and weights hold {lengths} values, expected as many of each")
+    if calibration.scale and min(calibration.scale) <= 0.0:
+        raise ValueError(f"scale holds {min(calibration.scale)}, expected more than 0")

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 from rag.abstention import Calibration
 from rag.candidates import RankWeights
 from rag.encoder import load_encoder
-from rag.errors import ConfigError, DatasetError, ModelError
+from rag.errors import ConfigError, DatasetError, IndexWriteError, ModelError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.question_sets import QuestionSet
 from rag.features import DECIDING
@@ -138,10 +139,22 @@ def examples_of(pipeline: Pipeline, questions: QuestionSet, *, weight: float = 1
 
 
 def save(calibration: Calibration, path: Path) -> None:
-    """Write it as JSON, whole or not at all."""
+    """Write it as JSON, whole or not at all.
+
+    Raises:
+        IndexWriteError: disk full, no permission, or no such folder.
+    """
     draft = path.with_name(path.name + ".tmp")
-    draft.write_text(json.dumps(calibration.to_dict(), indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    try:
+        draft.write_text(json.dumps(calibration.to_dict(), indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise IndexWriteError(
+            f"the calibration {str(path)!r} can't be written ({error.strerror or error}); expected a folder that "
+            "can be written, with some space: mend it and fit again"
+        ) from error
 
 
 def _open(index: str | None) -> Pipeline:

@@ -241,6 +241,11 @@ def _tell(place: str, report: IndexReport) -> None:
         f"{moved}{len(report.unchanged)} unchanged, {len(report.failed)} not read) in {report.seconds:.1f} s",
         flush=True,
     )
+    if not report.n_documents:
+        print(
+            f"{place} holds no document now: every question will be answered with “not in sources”",
+            flush=True,
+        )
 
 
 def _ask(args: argparse.Namespace) -> int:

@@ -49,7 +49,9 @@ class Found:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_files(paths: Iterable[str | os.PathLike[str]], *, exclude: Path | None = None) -> Found:
+def find_files(
+    paths: Iterable[str | os.PathLike[str]], *, exclude: Path | None = None, may_be_none: bool = False
+) -> Found:
     """The files that paths stand for. Nothing is read yet.
 
     Folders are searched to any depth. Hidden files and folders are passed over; links, anything
@@ -62,6 +64,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]], *, exclude: Path | None 
     Args:
         paths: files and folders. One that is itself a link is followed.
         exclude: a folder never searched: the index's own.
+        may_be_none: whether paths that hold nothing to index are a finding like any other.
 
     Raises:
         SourceError: no path given, one that does not exist, or nothing in any of them to index.
@@ -82,7 +85,7 @@ def find_files(paths: Iterable[str | os.PathLike[str]], *, exclude: Path | None 
                 seen.add(path)
                 _sort_in(path, path.relative_to(base).as_posix(), found)
     found.files.sort()
-    if not found.files:
+    if not found.files and not may_be_none:
         raise SourceError(_nothing(given, found))
     return found
 

@@ -86,7 +86,8 @@ def update_index(
 
     Files are told apart by the sha256 of their bytes; those whose size, times and inode are as they were
     are not read for it. A file that moved or was renamed, or a copy of one, is taken from the index as it
-    is. What a document that leaves or changes said is in no file of the index afterwards.
+    is. What a document that leaves or changes said is in no file of the index afterwards. Where all have
+    left, the index holds no document; an index is not begun with none.
 
     After an update of this package that cuts text in another way, all files are read again. Vectors of
     chunks whose text stays the same are kept, also where their file changed or was renamed. Where nothing
@@ -102,7 +103,7 @@ def update_index(
         check: read every file, whatever its times say.
 
     Raises:
-        SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
+        SourceError: a path does not exist, or there is no index yet and no file for it that can be read.
         IndexBusy: another process is indexing.
         IndexMismatch: the folder holds something else than an index; it is left alone.
         IndexWriteError: disk full or no permission; the index stays as it was.
@@ -110,7 +111,7 @@ def update_index(
     started = time.perf_counter()
     given = [os.fspath(path) for path in paths]
     root = Path(index_path)
-    found = find_files(given, exclude=root)
+    found = find_files(given, exclude=root, may_be_none=(root / "CURRENT").exists())
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
     with writing(root) as writer, ahead(encoder) as encoder:
         old = _open_old(root, config, encoder, report)
@@ -285,15 +286,13 @@ def conclude(report: IndexReport, fresh: set[str], old: Index | None) -> None:
         old: the index before.
 
     Raises:
-        SourceError: nothing could be read, and nothing stays.
+        SourceError: there was no index, and nothing could be read for one.
     """
     report.failed.sort()  # some are met while changes are looked for, some while files are parsed
-    if not fresh and not report.unchanged:
+    if report.failed and not fresh and old is None and report.rebuilt is None:
         name, message = report.failed[0]
         more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
-        raise SourceError(
-            f"no file could be indexed: {name}: {message}{more}; the index, where there was one, is untouched"
-        )
+        raise SourceError(f"no file could be indexed: {name}: {message}{more}; no index was made")
     held = old.documents.digests() if old is not None else {}
     stay = fresh.union(report.unchanged, (before for before, _ in report.moved))
     report.removed = [doc_id for doc_id in held if doc_id not in stay]

@@ -14,6 +14,7 @@ from rag.datatypes import Chunk, Document
 from rag.facts import Facts
 from rag.filters import Chosen, Filter
 from rag.segments import Segment
+from rag.sketches import SKETCH_SIZE
 from rag.stores import VectorStore, WordStore
 from rag.stores.parts import PartedStore
 from rag.stores.words import WordPart
@@ -104,7 +105,7 @@ class Documents(Mapping[str, Document]):
             segment.sketches.all() if live.alive is None else segment.sketches.all()[live.alive]
             for segment, live in zip(self._segments, self._live, strict=True)
         ]
-        return np.concatenate(held)
+        return np.concatenate([np.zeros((0, SKETCH_SIZE), np.uint32), *held])
 
     def __getitem__(self, doc_id: str) -> Document:
         which, place = self._found(doc_id)

@@ -75,14 +75,14 @@ def update_kept(
         check: read every file, whatever its times say.
 
     Raises:
-        SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
+        SourceError: a path does not exist, or there is no index yet and no file for it that can be read.
         IndexBusy: another process is writing it.
         IndexUnavailable: the store is down.
         IndexWriteError: it can't be written; the index stays as it was.
     """
     started = time.perf_counter()
     given = [os.fspath(path) for path in paths]
-    found = find_files(given, exclude=exclude)
+    found = find_files(given, exclude=exclude, may_be_none=database.find_state() is not None)
     report = IndexReport(failed=list(found.unreadable), left_out=list(found.left_out))
     with writing as place:
         before = database.find_state()

@@ -67,7 +67,7 @@ def update_lance(
         check: read every file, whatever its times say.
 
     Raises:
-        SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
+        SourceError: a path does not exist, or there is no index yet and no file for it that can be read.
         IndexBusy: another process is writing it.
         IndexUnavailable: the store is down.
         IndexWriteError: disk full or no permission; the index stays as it was.

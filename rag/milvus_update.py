@@ -60,7 +60,7 @@ def update_milvus(
         check: read every file, whatever its times say.
 
     Raises:
-        SourceError: a path does not exist, or no file in them could be read; the index stays as it was.
+        SourceError: a path does not exist, or there is no index yet and no file for it that can be read.
         IndexBusy: another process is writing it.
         IndexUnavailable: the server is down or slow.
         ConfigError: a server without full text search, or a chunk that is too long for it.

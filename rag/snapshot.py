@@ -18,7 +18,7 @@ from rag.assembly import Part, Progress, encode_parts, read_part
 from rag.blobs import Blob
 from rag.config import Config
 from rag.encoder import Encoder
-from rag.errors import IndexDamaged, IndexMismatch, SourceError
+from rag.errors import IndexDamaged, IndexMismatch, ModelError, SourceError
 from rag.filters import Filter, Where
 from rag.generations import Generation, read_generation, rebuild_command
 from rag.joined import Chunks, Documents, join_vectors, join_words, places_of_documents
@@ -150,9 +150,23 @@ class Index:
             raise _other_encoder(self.path, self.encoder_id, encoder_id, self.roots)
 
     def own_calibration(self) -> str | None:
-        """What `rag calibrate` fitted to this corpus, JSON; None where it did not."""
-        path = self.path / CALIBRATION_NAME if self.path else None
-        return path.read_text(encoding="utf-8") if path is not None and path.exists() else None
+        """What `rag calibrate` fitted to this corpus, JSON; None where it did not.
+
+        Raises:
+            ModelError: it can't be read, or is not text.
+        """
+        if self.path is None:
+            return None
+        path = self.path / CALIBRATION_NAME
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeError) as error:
+            raise ModelError(
+                f"the calibration {str(path)!r} can't be read ({error}); expected what rag calibrate wrote: delete it, "
+                f"then fit it again with: rag calibrate QUESTIONS --index {self.path}"
+            ) from error
 
     def chunk_mask(self, where: Where) -> Bools | None:
         """Which chunks belong to the documents that a filter, or patterns of doc_ids, let through.
@@ -214,7 +228,7 @@ def describe(
         "prepared_by": code_digest(),
         "settings": config.index_settings(),
         "encoder_id": encoder_id,
-        "dim": segments[0].vectors.dim,
+        "dim": segments[0].vectors.dim if segments else 0,
         "n_documents": sum(len(segment.live_documents()) for segment in segments),
         "n_chunks": sum(segment.n_live() for segment in segments),
         "segments": [segment.describe() for segment in segments],
@@ -254,8 +268,8 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
         config = config or Config.from_dict(about["settings"])
         _refuse_other_settings(root, about, config, encoder_id, again)
         segments = [read_segment(one, files, found.kept) for one in about["segments"]]
-        if not segments or len({segment.vectors.dim for segment in segments}) != 1:
-            raise IndexDamaged(f"{len(segments)} segments; expected at least one, with vectors of one length")
+        if len({segment.vectors.dim for segment in segments}) > 1:
+            raise IndexDamaged(f"{len(segments)} segments; expected vectors of one length in all of them")
         groups = json.loads(bytes(Blob.of(files[_COPIES]).checked()))["groups"]
         return _joined(
             segments,

@@ -19,7 +19,7 @@ class PartedStore(VectorStore):
     """Searches each part and takes the best of all.
 
     Args:
-        parts: at least one store, each with its rows that are left.
+        parts: stores, each with its rows that are left; none where an index holds no document.
     """
 
     kind = "parts"
@@ -30,7 +30,7 @@ class PartedStore(VectorStore):
 
     @property
     def dim(self) -> int:
-        return self._parts[0][0].dim
+        return self._parts[0][0].dim if self._parts else 0
 
     def __len__(self) -> int:
         return self._n

@@ -129,6 +129,27 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "empty" in capsys.readouterr().err
 
 
+def test_the_last_file_leaves(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = str(tmp_path / "i")
+    main(["index", str(folder), "--index", index])
+    for path in list(folder.iterdir()):
+        path.unlink()
+    capsys.readouterr()
+    assert main(["index", str(folder), "--index", index]) == 0
+    assert "holds no document now" in capsys.readouterr().out
+    assert main(["ask", "Who designed the tower?", "--index", index]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("not in sources")
+    assert "the index holds no document" in said
+    (folder / "bad.txt").write_bytes(b"\0")
+    assert main(["index", str(folder), "--index", index]) == 0
+    assert "not read: bad.txt: NUL byte" in capsys.readouterr().err
+    main(["doctor", "--index", index])
+    told = capsys.readouterr().out
+    assert "0 documents" in told
+    assert "not read: bad.txt: NUL byte" in told
+
+
 def test_first_use_builds_the_index_and_says_so(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "project"
     place.mkdir()

@@ -133,6 +133,9 @@ class TestFind:
         ):
             find_files([tmp_path])
 
+    def test_an_empty_folder_may_be_asked_for(self, tmp_path: Path) -> None:
+        assert find_files([tmp_path], may_be_none=True).files == []
+
     def test_a_folder_without_anything_to_index_says_what_it_holds(self, tmp_path: Path) -> None:
         write(tmp_path / "b.odt")
         write(tmp_path / "c.doc")

@@ -18,6 +18,7 @@ from rag.config import ChunkConfig, Config
 from rag.corpus import SourceFile, read_bytes
 from rag.errors import IndexMismatch, SourceError
 from rag.opening import mirror, newest_state, open_index
+from rag.retriever import Retriever
 from rag.stores import lance, milvus
 
 
@@ -69,11 +70,27 @@ def stop(*args: object) -> None:
 @every_database
 def test_a_run_that_fails_leaves_the_index(keeper: Keeper, folder: Path, tmp_path: Path) -> None:
     keeper.mirror(folder, tmp_path, HashEncoder())
+    with pytest.raises(SourceError, match="nowhere"):
+        keeper.mirror(tmp_path / "nowhere", tmp_path, HashEncoder())
+    assert len(keeper.open(tmp_path).documents) == 3
+
+
+@every_database
+def test_all_documents_leave_and_one_comes_back(keeper: Keeper, folder: Path, tmp_path: Path) -> None:
+    keeper.mirror(folder, tmp_path, HashEncoder())
+    bridge = (folder / "bridge.txt").read_bytes()
     for path in list(folder.rglob("*.*")):
         path.unlink()
-    with pytest.raises(SourceError):
-        keeper.mirror(folder, tmp_path, HashEncoder())
-    assert len(keeper.open(tmp_path).documents) == 3
+    assert keeper.mirror(folder, tmp_path, HashEncoder()).n_documents == 0
+    index = keeper.open(tmp_path)
+    assert len(index.documents) == len(index.chunks) == 0
+    assert Retriever(index, HashEncoder()).retrieve("When was the bridge opened?") == []
+    (folder / "bridge.txt").write_bytes(bridge)
+    assert keeper.mirror(folder, tmp_path, HashEncoder()).added == ["bridge.txt"]
+    index = keeper.open(tmp_path)
+    assert [hit.chunk.doc_id for hit in Retriever(index, HashEncoder()).retrieve("the bridge")] == [
+        "bridge.txt"
+    ]
 
 
 @every_database

@@ -58,6 +58,21 @@ def test_a_file_that_can_no_longer_be_read_leaves_nothing(
     assert holding(place, SECRET[:9]) == []
 
 
+@pytest.mark.parametrize("n", [1, 9])
+def test_all_files_leave_nothing(n: int, tmp_path: Path, place: Path, encoder: HashEncoder) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(n):
+        (folder / f"secret-{number}.txt").write_text(f"{TEXT} It was told {number} times.\n")
+    update_index([folder], place, config=Config(), encoder=encoder)
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "unread.txt").write_bytes(b"\0")
+    assert len(update_index([folder], place, config=Config(), encoder=encoder).removed) == n
+    for word in (SECRET, SECRET[:9], "quixotenburg", "secret-"):
+        assert holding(place, word) == []
+
+
 def test_what_a_killed_run_left_goes_with_the_next(
     secret: Path, place: Path, update: Callable[..., IndexReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from small_texts import TEXTS
 from rag import snapshot
 from rag.config import ChunkConfig, Config, EncoderConfig, ReadConfig
 from rag.errors import ConfigError, IndexDamaged, IndexMismatch, IndexMissing, ModelError, SourceError
+from rag.failures import load_failures
 from rag.index import Index, IndexReport, update_index
 
 Update = Callable[..., IndexReport]
@@ -200,23 +202,61 @@ class TestBadFiles:
         assert [name for name, _ in report.failed] == report.removed == [BRIDGE]
         check(load(), folder)
 
-    def test_when_every_file_is_bad_the_old_index_stays(
-        self, folder: Path, update: Update, load: Load
+    def test_when_every_file_is_bad_all_leave(
+        self, folder: Path, place: Path, update: Update, load: Load
     ) -> None:
         update()
         for name in TEXTS:
             (folder / name).write_bytes(b"\0")
-        with pytest.raises(SourceError, match=r"no file could be indexed: bridge\.txt: NUL.*\(and 2 more\)"):
-            update()
-        assert len(load().documents) == 3
+        report = update()
+        assert sorted(name for name, _ in report.failed) == sorted(report.removed) == sorted(TEXTS)
+        assert len(load().documents) == 0
+        assert [name for name, _ in load_failures(place)] == sorted(TEXTS)
 
-    def test_an_emptied_folder_keeps_the_old_index(self, folder: Path, update: Update, load: Load) -> None:
+    def test_when_every_file_is_gone_all_leave(self, folder: Path, update: Update, load: Load) -> None:
         update()
         for name in TEXTS:
             (folder / name).unlink()
-        with pytest.raises(SourceError, match="no file"):
+        report = update()
+        assert (report.written, len(report.removed), report.n_documents) == (True, 3, 0)
+        assert len(load().documents) == len(load().chunks) == 0
+        assert not update().written
+
+    def test_files_come_back_to_an_index_without_documents(
+        self, folder: Path, update: Update, load: Load
+    ) -> None:
+        update()
+        for name in TEXTS:
+            (folder / name).unlink()
+        update()
+        for name, text in TEXTS.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        assert sorted(update().added) == sorted(TEXTS)
+        check(load(), folder)
+
+    def test_a_damaged_index_is_left_behind_by_no_files_too(
+        self, folder: Path, place: Path, update: Update, load: Load
+    ) -> None:
+        update()
+        (place / "CURRENT").write_text("nonsense")
+        for name in TEXTS:
+            (folder / name).unlink()
+        assert update().rebuilt
+        assert len(load().documents) == 0
+
+    def test_a_path_that_is_gone_keeps_the_old_index(self, folder: Path, update: Update, load: Load) -> None:
+        update()
+        shutil.rmtree(folder)
+        with pytest.raises(SourceError, match="No such file"):
             update()
         assert len(load().documents) == 3
+
+    def test_no_index_is_begun_without_a_document(self, folder: Path, place: Path, update: Update) -> None:
+        for name in TEXTS:
+            (folder / name).write_bytes(b"\0")
+        with pytest.raises(SourceError, match=r"no file could be indexed: bridge\.txt: NUL.*\(and 2 more\)"):
+            update()
+        assert not place.exists()
 
     def test_nothing_is_made_for_a_folder_that_does_not_exist(self, tmp_path: Path, place: Path) -> None:
         with pytest.raises(SourceError, match="nowhere"):

@@ -141,6 +141,13 @@ def test_the_command_until_it_is_interrupted(tmp_path: Path) -> None:
         line = child.stdout.readline()
         assert "2 documents" in line
         assert "1 added" in line
+        for path in folder.iterdir():
+            path.unlink()
+        while "0 documents" not in line:
+            line = child.stdout.readline()
+            assert line
+        assert "holds no document now" in child.stdout.readline()
         child.send_signal(signal.SIGINT)
         assert child.wait(PATIENCE_S) == 0
-    assert (index / "CURRENT").read_text().startswith("gen-000002")
+    assert (index / "CURRENT").read_text() > "gen-000002"
+    assert not [path for path in index.rglob("*") if path.is_file() and b"Adams" in path.read_bytes()]

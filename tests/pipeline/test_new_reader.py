@@ -14,6 +14,7 @@ from rag.abstention import READING_RANK, Calibration
 from rag.calibrating import save
 from rag.candidates import RankWeights
 from rag.cli import main
+from rag.errors import ModelError
 from rag.evaluation.datasets import own_seed_questions
 from rag.evaluation.own_questions import load_questions
 from rag.evaluation.question_sets import QuestionSet
@@ -75,6 +76,19 @@ def test_a_calibration_of_another_reader_in_the_index_is_fitted_again(
     assert f"(before: {bundled.threshold:.2f})" in said.out
     assert main(["ask", ASKED, "--index", str(index)]) in (0, 1)
     assert Pipeline.load(index).calibration.floor == bundled.floor
+
+
+def test_a_damaged_calibration_in_the_index_is_said(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = index / "calibration.json"
+    path.write_bytes(b'{"format": 1, "fitted_on": "caf\xe9"}')
+    assert main(["ask", ASKED, "--index", str(index)]) == 2
+    said = capsys.readouterr().err
+    assert f"the calibration {str(path)!r} can't be read" in said
+    assert f"rag calibrate QUESTIONS --index {index}" in said
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ModelError, match="can't be read"):
+        Pipeline.load(index)
 
 
 @pytest.mark.usefixtures("new_reader")

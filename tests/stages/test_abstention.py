@@ -12,7 +12,7 @@ import pytest
 from rag.abstention import Calibration
 from rag.calibrating import Example, fit, save
 from rag.config import DecideConfig
-from rag.errors import ConfigError, DatasetError, ModelError
+from rag.errors import ConfigError, DatasetError, IndexWriteError, ModelError
 
 PLAIN = Calibration(
     reader_id="a" * 64,
@@ -95,13 +95,63 @@ def test_one_of_another_reader_is_refused(tmp_path: Path) -> None:
         {"bias": None},
         {"format": 9},
         {"mean": [float("nan"), 0.0]},
+        {"mean": [10**400, 0.0]},
+        {"scale": [0.0, 1.0]},
+        {"scale": [-1.0, 1.0]},
+        {"bias": float("nan")},
+        {"bias": "1"},
+        {"threshold": float("nan")},
+        {"threshold": 7},
+        {"threshold": -0.1},
+        {"floor": float("inf")},
+        {"rank": {"retrieval": "30"}},
+        {"rank": {"similarity": float("nan")}},
+        {"rank": {"similarity": True}},
+        {"rank": {"other": 1.0}},
+        {"rank": None},
+        {"rank": []},
+        {"risk_curve": [[float("nan"), 0.1, 0.5]]},
+        {"risk_curve": [[7, 0.1, 0.5]]},
+        {"risk_curve": [[0.1]]},
     ],
+    ids=str,
 )
 def test_a_damaged_one_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(json.dumps({**PLAIN.to_dict(), **change}), encoding="utf-8")
     with pytest.raises(ModelError, match=r"calibration\.json.*reinstall insources.*rag\.fitting"):
         Calibration.load(path, reader_id="a" * 64)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "[" * 100_000, '{"format": 1, "reader_id": ""}'])
+def test_what_is_no_calibration_is_refused(text: str) -> None:
+    with pytest.raises(ModelError, match=r"calibration calibration\.json is damaged \(.*rag calibrate"):
+        Calibration.parse(text, "calibration.json", reader_id="a" * 64)
+
+
+def test_the_message_says_what_is_wrong() -> None:
+    text = json.dumps({**PLAIN.to_dict(), "threshold": 7})
+    with pytest.raises(ModelError, match=r"threshold holds 7\.0, expected 0 to 1"):
+        Calibration.parse(text, "calibration.json", reader_id="a" * 64)
+    text = json.dumps({**PLAIN.to_dict(), "rank": {"retrieval": "30"}})
+    with pytest.raises(ModelError, match=r"rank\.retrieval holds '30', expected a finite number"):
+        Calibration.parse(text, "calibration.json", reader_id="a" * 64)
+
+
+def test_one_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(PLAIN.to_dict()), encoding="utf-16")
+    with pytest.raises(ModelError, match=r"calibration\.json.*reinstall insources"):
+        Calibration.load(path, reader_id="a" * 64)
+
+
+def test_one_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").mkdir()
+    with pytest.raises(IndexWriteError, match=r"calibration\.json' can't be written .*mend it and fit again"):
+        save(PLAIN, tmp_path / "calibration.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["calibration.json"]
+    with pytest.raises(IndexWriteError, match="No such file"):
+        save(PLAIN, tmp_path / "gone" / "calibration.json")
 
 
 def _examples(n: int, seed: int = 0) -> list[Example]:
