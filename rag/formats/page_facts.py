@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from rag.dates import iso_date as certain_date
 from rag.formats.canonical import one_line
+from rag.formats.trees import local_name
 
 __all__ = ["PageFacts", "iso_date", "language_code", "page_facts"]
 
@@ -22,7 +26,10 @@ _DATE = (
     "citation_date", "date", "pubdate", "parsely-pub-date", "sailthru.date",
 )  # fmt: skip
 _SITE = ("og:site_name", "application-name", "dc.publisher", "citation_journal_title", "publisher")
+_LANGUAGES = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
 _LONGEST = 300
+_MOST_DATES = 100
+_LINE = 120  # characters: a date in a longer paragraph is one the article speaks of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class PageFacts:
 
 
 def page_facts(root: Any, address: str | None = None) -> PageFacts:
-    """Read meta elements, JSON-LD and the title.
+    """Read meta elements, JSON-LD, dated elements and the title: of each the first that can be used.
 
     Args:
         root: of the page.
@@ -50,17 +57,17 @@ def page_facts(root: Any, address: str | None = None) -> PageFacts:
     canonical = next(
         (e.get("href") for e in root.iter("link") if (e.get("rel") or "").lower() == "canonical"), None
     )
-    author = _first(meta, _AUTHOR) or linked.get("author")
     return PageFacts(
-        title=_short(_first(meta, _TITLE) or linked.get("headline") or _shared(title_element, heading)),
-        author=_short(author) if author and not author.startswith(("http:", "https:")) else None,
-        date=iso_date(_first(meta, _DATE) or linked.get("date")),
+        title=_short(
+            next(_all(meta, _TITLE), None) or linked.get("headline") or _shared(title_element, heading)
+        ),
+        author=_short(next(filter(_is_name, (*_all(meta, _AUTHOR), linked.get("author"))), None)),
+        date=_first_day((*_all(meta, _DATE), linked.get("date"))) or _dated_element(root),
         source=_short(
-            _first(meta, _SITE)
-            or linked.get("publisher")
+            next(filter(_is_name, (*_all(meta, _SITE), linked.get("publisher"))), None)
             or _host(address or canonical or meta.get("og:url"))
         ),
-        language=language_code(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")),
+        language=next(filter(None, (language_code(root.get(name)) for name in _LANGUAGES)), None),
     )
 
 
@@ -101,9 +108,8 @@ def _json_ld(root: Any) -> dict[str, str]:
             data = json.loads(script.text)
         except (ValueError, RecursionError):
             continue
-        graph = data.get("@graph", data) if isinstance(data, dict) else data
-        for item in graph if isinstance(graph, list) else [graph]:
-            if isinstance(item, dict) and "headline" in item:
+        for item in _items(data):
+            if "headline" in item:
                 named = {
                     "headline": item.get("headline"),
                     "author": _names(item.get("author")),
@@ -116,16 +122,64 @@ def _json_ld(root: Any) -> dict[str, str]:
     return {}
 
 
+def _items(data: Any) -> Iterator[dict[str, Any]]:
+    """What a JSON-LD script describes, in lists and graphs or not."""
+    for outer in data if isinstance(data, list) else [data]:
+        graph = outer.get("@graph", outer) if isinstance(outer, dict) else outer
+        for item in graph if isinstance(graph, list) else [graph]:
+            if isinstance(item, dict):
+                yield item
+
+
 def _names(value: Any) -> str | None:
     if isinstance(value, list):
-        return ", ".join(name for name in map(_names, value[:10]) if name) or None
+        return ", ".join(name for name in map(_names, value[:10]) if name and _is_name(name)) or None
     if isinstance(value, dict):
         value = value.get("name")
     return value if isinstance(value, str) else None
 
 
-def _first(meta: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((meta[name] for name in names if name in meta), None)
+def _all(meta: dict[str, str], names: tuple[str, ...]) -> Iterator[str]:
+    return (meta[name] for name in names if name in meta)
+
+
+def _is_name(text: str | None) -> bool:
+    """Whether it names someone, and is no address of their page."""
+    return bool(text) and not str(text).lower().startswith(("http:", "https:", "//", "www."))
+
+
+def _first_day(stated: Iterable[str | None]) -> str | None:
+    """The first day among dates as stated, in ISO 8601 or else where there is no doubt which is meant."""
+    days = (iso_date(text) or certain_date(text) for text in stated)
+    return next((day for day in days if day and len(day) == len("2024-05-31")), None)
+
+
+def _dated_element(root: Any) -> str | None:
+    """The day of `<time datetime>`: where it says that it is the day of publication, else the article's one."""
+    stated: set[str | None] = set()
+    near: set[str | None] = set()
+    for element in islice(root.iter("time"), _MOST_DATES):
+        day = iso_date(element.get("datetime"))
+        if day is None:
+            continue
+        if element.get("pubdate") is not None or "datepublished" in (element.get("itemprop") or "").lower():
+            stated.add(day)
+        above = [local_name(outer.tag) for outer in element.iterancestors()]
+        paragraph = next(element.iterancestors("p", "li", "td"), None)
+        in_prose = paragraph is not None and _is_long(paragraph)
+        if "article" in above and not in_prose and not {"aside", "nav", "footer"} & set(above):
+            near.add(day)
+    days = stated or near
+    return days.pop() if len(days) == 1 else None
+
+
+def _is_long(paragraph: Any) -> bool:
+    left = _LINE
+    for piece in paragraph.itertext():
+        left -= len(piece)
+        if left < 0:
+            return True
+    return False
 
 
 def _shared(title: str, heading: str) -> str | None:

@@ -55,6 +55,52 @@ class TestContent:
             "Rates rise", "A. Moor, B. Hill", "2024-02-03", "Finance Today"
         )  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("author", "date"),
+        [
+            ("https://www.facebook.com/moor", "03/05/2024"),  # an address; March or May
+            ("HTTPS://harbour.example/moor", "yesterday"),
+            ("//harbour.example/moor", "2024"),  # not as exact as what follows
+        ],
+    )
+    def test_json_ld_is_read_where_meta_says_nothing_of_use(self, author: str, date: str) -> None:
+        parsed = read(
+            f'<html><head><meta property="article:author" content="{author}"><meta name="date" content="{date}">'
+            '<script type="application/ld+json">[{"@graph": [{"headline": "Rates rise", "author": [{"name": "A. Moor"},'
+            '{"name": "https://harbour.example/hill"}], "datePublished": "2024-02-03T09:00:00+01:00"}]}]</script>'
+            f"</head><p>{LONG}"
+        )
+        assert (parsed.author, parsed.date) == ("A. Moor", "2024-02-03")
+
+    def test_the_next_author_where_the_first_is_an_address(self) -> None:
+        meta = (
+            '<meta name="author" content="https://x.example/moor"><meta name="dc.creator" content="Ada Moor">'
+        )
+        assert read(f"<html><head>{meta}</head><p>{LONG}").author == "Ada Moor"
+
+    def test_a_date_in_words_is_read_where_it_is_certain(self) -> None:
+        assert read(f'<meta name="date" content="May 3, 2021"><p>{LONG}').date == "2021-05-03"
+        assert read(f'<meta name="date" content="3–5 May 2021"><p>{LONG}').date is None
+
+    @pytest.mark.parametrize(
+        ("times", "date"),
+        [
+            ('<p>By Ada Moor, <time datetime="2021-05-03T08:00Z">Monday</time></p>', "2021-05-03"),
+            ('<time datetime="2021-05-03">3 May</time><time datetime="2021-05-09">9 May</time>', None),
+            (
+                '<time itemprop="datePublished" datetime="2021-05-03">3 May</time><time datetime="2021-05-09">9</time>',
+                "2021-05-03",
+            ),
+            (f'<p>{LONG} Since <time datetime="1945-05-08">then</time> it is closed.</p>', None),
+            ('<aside><time datetime="2021-05-03">3 May</time> Another story</aside>', None),
+        ],
+    )
+    def test_the_date_that_an_article_shows(self, times: str, date: str | None) -> None:
+        assert read(f"<body><article><h1>Low tide</h1>{times}<p>{LONG}</p></article></body>").date == date
+
+    def test_the_language_of_xhtml(self) -> None:
+        assert read(f'<html lang="" xml:lang="de-AT"><body><p>{LONG}</p></body></html>').language == "de"
+
     def test_a_page_without_structure(self) -> None:
         assert read("just words &amp; an entity").text == "just words & an entity\n"
         assert read("<p>one<p>two").text == "one\n\ntwo\n"
