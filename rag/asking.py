@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag.config import Config, DecideConfig
@@ -16,12 +18,24 @@ from rag.filters import Day, Filter
 from rag.locations import is_shared
 from rag.opening import newest_state, open_index
 from rag.pipeline import Pipeline
+from rag.snapshot import CALIBRATION_NAME
 
 __all__ = ["ask", "default_index", "open_pipeline"]
 
 PATIENCE_S = 600.0
 
-_open: dict[tuple[Path | str, str], Pipeline] = {}
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A pipeline, and what its index was when it was opened."""
+
+    generation: str
+    calibration: str
+    pipeline: Pipeline
+
+
+# By folder or URI.
+_open: dict[Path | str, _Opened] = {}
 # What tells whether an index that is not in a folder has changed, by URI.
 _newest: dict[str, Callable[[], int]] = {}
 _lock = threading.Lock()
@@ -44,7 +58,8 @@ def ask(
 ) -> Answer:
     """Ask the documents; get their own words with the exact place, or "not in sources".
 
-    The index is opened once and kept; it is opened again when `rag index` has changed it.
+    The index is opened once and kept; it is opened again when `rag index` has changed it, and decides anew when
+    `rag calibrate` has.
 
     Args:
         question: up to 2,000 characters.
@@ -84,7 +99,7 @@ def ask(
 
 
 def open_pipeline(index: str | Path | None = None) -> Pipeline:
-    """The pipeline over an index, opened once for each generation of it; the models stay loaded.
+    """The pipeline over an index, opened once for each generation and calibration of it; the models stay loaded.
 
     Raises:
         RagError: as `ask`.
@@ -94,26 +109,33 @@ def open_pipeline(index: str | Path | None = None) -> Pipeline:
     path = default_index() if index is None else Path(index)
     with _lock:
         _build_if_missing(path)
-        key = (path.resolve(), _generation(path))
-        if key not in _open:
-            stale = [_open.pop(other) for other in list(_open) if other[0] == key[0]]
-            _open[key] = _opened_again(path, stale[0]) if stale else Pipeline.load(path)
-        return _open[key]
+        place, generation, calibration = path.resolve(), _generation(path), _calibration(path)
+        known = _open.get(place)
+        if known is None:
+            pipeline = Pipeline.load(path)
+        elif known.generation != generation:
+            pipeline = _opened_again(path, known.pipeline)
+        elif known.calibration != calibration:
+            pipeline = known.pipeline.onto(known.pipeline.index)
+        else:
+            return known.pipeline
+        _open[place] = _Opened(generation, calibration, pipeline)
+        return pipeline
 
 
 def _open_shared(uri: str) -> Pipeline:
     """As `open_pipeline`, of an index that other machines may write; the models stay loaded when it changes."""
     newest = _newest.setdefault(uri, newest_state(uri))
     # Not under the lock: a store that is slow must not hold up who asks another index.
-    key = (uri, str(newest()))
+    state = str(newest())
     with _lock:
-        if key not in _open:
-            stale = [_open.pop(other) for other in list(_open) if other[0] == uri]
-            opened = _opened_again(uri, stale[0]) if stale else Pipeline.load(uri)
-            # What was opened may be newer still.
-            key = (uri, opened.index.generation)
-            _open[key] = opened
-        return _open[key]
+        known = _open.get(uri)
+        if known is not None and known.generation == state:
+            return known.pipeline
+        pipeline = _opened_again(uri, known.pipeline) if known else Pipeline.load(uri)
+        # What was opened may be newer still. A calibration is part of the state there.
+        _open[uri] = _Opened(pipeline.index.generation, "", pipeline)
+        return pipeline
 
 
 def _opened_again(place: str | Path, before: Pipeline) -> Pipeline:
@@ -135,6 +157,14 @@ def default_index() -> Path:
 def _generation(path: Path) -> str:
     try:
         return (path / "CURRENT").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _calibration(path: Path) -> str:
+    """Tells one calibration that was fitted to this index from another; blank where there is none."""
+    try:
+        return hashlib.sha256((path / CALIBRATION_NAME).read_bytes()).hexdigest()
     except OSError:
         return ""
 

@@ -14,7 +14,7 @@ __all__ = ["Follower"]
 
 log = logging.getLogger("rag.web")
 
-# Looking is reading one line of one small file.
+# Looking is reading two small files.
 EVERY_S = 2.0
 
 

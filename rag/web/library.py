@@ -21,6 +21,7 @@ from typing import Any
 from rag.errors import FileError, IndexMismatch, IndexMissing, RagError
 from rag.formats import SUFFIXES, ParseOptions
 from rag.seen import Stamp, stamp_of
+from rag.snapshot import CALIBRATION_NAME
 from rag.web.markup import plain
 from rag.web.options import LIMITS
 from rag.web.service import PipelineLike, Service, report
@@ -248,6 +249,7 @@ class Library:
         if not self._index.exists() and (path := getattr(self._base.index, "path", None)):
             # Vectors of the documents that are there already needn't be made again.
             shutil.copytree(path, self._index)
+        self._mirror_calibration()
         pipeline, failed = self._make(self._documents, self._index, progress)
         self._service.pipeline = pipeline
         return failed
@@ -282,6 +284,19 @@ class Library:
                 shutil.copyfile(source, target)
             else:
                 target.write_bytes(document.text.encode("utf-8"))
+
+    def _mirror_calibration(self) -> None:
+        """What `rag calibrate` fitted to the index that the server was started with holds for this one too."""
+        base, own = getattr(self._base.index, "path", None), self._index / CALIBRATION_NAME
+        if base is None:
+            return
+        draft = self._folder / f".{CALIBRATION_NAME}.tmp"
+        try:
+            shutil.copyfile(base / CALIBRATION_NAME, draft)
+        except FileNotFoundError:
+            own.unlink(missing_ok=True)
+        else:
+            os.replace(draft, own)
 
     def _unchanged(self, doc_id: str, sha256: str) -> Path | None:
         """A document's file, if it is still what was indexed."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
 import pytest
 
+from rag.calibrating import save
 from rag.config import Config
 from rag.encoder import load_encoder
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamaged, ModelError
 from rag.index import update_index
 from rag.pipeline import Pipeline
 from rag.web.following import Follower
-from rag.web.library import Library
+from rag.web.library import Library, rebuild
 from rag.web.service import PipelineLike, Service
 
 BRIDGE = "The bridge over the river was opened in 1932 by Mary Adams.\n"
@@ -95,3 +97,67 @@ def test_the_models_are_not_loaded_again(tmp_path: Path) -> None:
     assert after.reader is before.reader
     assert after.ask("When did the harbour freeze?").found
     assert not before.ask("When did the harbour freeze?").found
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Path:
+    """An index of one text."""
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "bridge.txt").write_text(BRIDGE)
+    config = Config()
+    update_index(
+        [tmp_path / "texts"], tmp_path / "index", config=config, encoder=load_encoder(config.encoder)
+    )
+    return tmp_path / "index"
+
+
+def calibrate(index: Path, threshold: float) -> None:
+    """Leave with the index what `rag calibrate` would: as here only the threshold tells that it was."""
+    from rag.asking import open_pipeline
+
+    calibration = open_pipeline(index).calibration
+    save(dataclasses.replace(calibration, threshold=threshold), index / "calibration.json")
+
+
+def test_a_new_calibration_is_taken_up_without_loading_anything_again(bridge: Path) -> None:
+    from rag.asking import ask, open_pipeline
+
+    question = "When was the bridge opened?"
+    assert ask(question, index=bridge).found
+    before = open_pipeline(bridge)
+    calibrate(bridge, 1.0)
+    refused = ask(question, index=bridge)
+    assert not refused.found
+    assert "threshold 1.00" in str(refused.reason)
+    after = open_pipeline(bridge)
+    assert after.reader is before.reader
+    assert after.index is before.index
+    (bridge / "calibration.json").write_text("{}")
+    with pytest.raises(ModelError, match="calibration"):
+        ask(question, index=bridge)
+    (bridge / "calibration.json").unlink()
+    assert ask(question, index=bridge).found
+    assert open_pipeline(bridge).reader is before.reader
+
+
+def test_a_new_calibration_holds_for_added_documents_too(bridge: Path, tmp_path: Path) -> None:
+    from rag.asking import open_pipeline
+
+    def served() -> tuple[Service, Library]:
+        service = Service(open_pipeline(bridge))
+        return service, Library(tmp_path / "library", service, uploads, [".txt"], rebuild)
+
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    (uploads / "harbour.txt").write_text(HARBOUR)
+    question = "When did the harbour freeze?"
+    service, library = served()
+    follower = Follower(service, lambda: open_pipeline(bridge), library)
+    library.add([str(uploads / "harbour.txt")], lambda n, total: None)
+    assert service.answer(question)[0].found
+    calibrate(bridge, 1.0)
+    assert follower.look()
+    assert "threshold 1.00" in str(service.answer(question)[0].reason)
+    (bridge / "calibration.json").unlink()
+    service, _ = served()  # the server is started again
+    assert service.answer(question)[0].found
