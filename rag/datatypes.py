@@ -172,7 +172,8 @@ class Answer:
         nearest: where not found, the closest passages looked at.
         reason: where not found, which score fell short of which threshold.
         timings: seconds by stage.
-        understood: the question as understood from the conversation, where it differs from `question`.
+        understood: the question as understood from the conversation, or the sentence that asks of a question
+            too long to be read, where it differs from `question`.
         filter: which documents were asked, in words, where not all were.
     """
 

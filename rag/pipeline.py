@@ -281,7 +281,7 @@ class Pipeline:
 
     def consider(self, question: str, *, documents: Where = None) -> Considered:
         """Everything up to the decision, for evaluation and for explaining an answer."""
-        cleaned = check_question(question)
+        cleaned = self.reader.asked(check_question(question))
         timings: dict[str, float] = {}
         with _timed(timings, "retrieve"):
             hits = self.retriever.retrieve(cleaned, documents=documents)
@@ -290,7 +290,7 @@ class Pipeline:
 
     def consider_texts(self, question: str, texts: Mapping[str, str]) -> Considered:
         """As `consider`, of the given texts by doc_id, each read whole; nothing is retrieved."""
-        cleaned = check_question(question)
+        cleaned = self.reader.asked(check_question(question))
         timings: dict[str, float] = {}
         with _timed(timings, "prepare"):
             documents = {
@@ -309,7 +309,7 @@ class Pipeline:
 
         Where the question makes sense by itself too, both readings of it are tried.
         """
-        cleaned = check_question(question)
+        cleaned = self.reader.asked(check_question(question))
         documents = Filter.of(documents)
         understood = understand(cleaned, history)
         if not (understood.refers_back and not understood.may_stand_alone):

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from rag.config import ReadConfig
 from rag.inference import check_sha256, open_session, read_card, side_by_side
+from rag.sentences import split_sentences
 
 __all__ = ["BUNDLED_READER", "Reader", "Reading"]
 
@@ -29,6 +30,8 @@ FORMAT = 1
 MAX_QUESTION_TOKENS = 64
 MAX_WINDOW_TOKENS = 384
 STRIDE_TOKENS = 128
+_QUESTION_MARKS = ("?", "？", "؟")
+_AFTER_MARK = " .!\"'”’»)]"
 _MOST_UNKNOWN = 0.3
 # Letters that are not Latin. The vocabulary has many of them singly, which is not to know what they say.
 _BEYOND_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff]")
@@ -100,8 +103,8 @@ class Reader:
     def read(self, question: str, passages: Sequence[str], n_best: int = 5) -> list[Reading]:
         """The best spans of each passage, best first over all.
 
-        A passage longer than the model's window is read in overlapping windows; a question longer
-        than 64 tokens is cut there.
+        A passage longer than the model's window is read in overlapping windows; of a question longer
+        than 64 tokens the sentence that asks is read, as `asked` finds it.
 
         Args:
             question: one question.
@@ -114,8 +117,23 @@ class Reader:
         readings = side_by_side(read_window, self._windows(question, passages))
         return _best_of_each([reading for some in readings for reading in some], n_best)
 
+    def asked(self, question: str) -> str:
+        """The question, or the sentence of it that asks where it is longer than can be read, 64 tokens.
+
+        That is the last one that ends in a question mark, else the last one. A sentence that is itself too long
+        stays whole here and is read up to its 64th token.
+        """
+        self._load()
+        if len(self._whole_tokenizer.encode(question, add_special_tokens=False).ids) <= MAX_QUESTION_TOKENS:
+            return question
+        flat = " ".join(question.split())
+        sentences = [flat[start:end] for start, end in split_sentences(flat)] or [question]
+        asking = [one for one in sentences if one.rstrip(_AFTER_MARK).endswith(_QUESTION_MARKS)]
+        return (asking or sentences)[-1]
+
     def _windows(self, question: str, passages: Sequence[str]) -> list[tuple[int, Any]]:
         """(passage, encoding) of each window, longest first so that threads end together."""
+        question = self.asked(question)
         cut = self._whole_tokenizer.encode(question, add_special_tokens=False)
         if len(cut.ids) > MAX_QUESTION_TOKENS:
             question = question[: cut.offsets[MAX_QUESTION_TOKENS - 1][1]]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rag.config import ReadConfig
 from rag.errors import ModelError
+from rag.pipeline import Pipeline
 from rag.reader import BUNDLED_READER, Reader
 
 READER = Reader()
@@ -116,3 +117,46 @@ def test_another_format_is_refused(copy: Path) -> None:
     (copy / "reader.json").write_text(json.dumps({**card, "format": 99}))
     with pytest.raises(ModelError, match="format is 99"):
         Reader(ReadConfig(model=str(copy)))
+
+
+LONG = (
+    "I went through the old papers that my aunt left me, letters and maps and bills of the town council. " * 5
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("When did the ship sink? " * 3, "When did the ship sink? " * 3),
+        (LONG + "When did the ship sink?", "When did the ship sink?"),
+        ("When did the ship sink? " + LONG, "When did the ship sink?"),
+        (LONG + "When did\n the ship sink? Thank you.", "When did the ship sink?"),
+        (LONG + "My aunt asks: “When did the ship sink?”", "My aunt asks: “When did the ship sink?”"),
+        (LONG + "Tell me when the ship sank.", "Tell me when the ship sank."),
+        ("word " * 70, "word " * 69 + "word"),
+    ],
+)
+def test_the_sentence_that_asks(question: str, asked: str) -> None:
+    assert READER.asked(question) == asked
+    assert READER.asked(asked) == asked
+
+
+def test_a_question_behind_a_long_preamble_is_read() -> None:
+    passage = "The ship sank off Cape Horn in 1899."
+    assert READER.read(LONG + "When did the ship sink?", [passage]) == READER.read(
+        "When did the ship sink?", [passage]
+    )
+
+
+def test_the_answer_says_which_sentence_of_a_long_question_was_taken() -> None:
+    text = "The harbour tunnel\n\nThe harbour tunnel was opened in 1974 by Queen Ingrid after long delays."
+    pipeline = Pipeline.from_texts({"h.txt": text, "o.txt": "It rained for a week. The river rose."})
+    bare = pipeline.ask("When was the harbour tunnel opened?")
+    assert bare.understood is None
+    for answer in (
+        pipeline.ask(LONG + bare.question),
+        pipeline.ask(LONG + bare.question, history=[("Where did it rain?", "It rained for a week.")]),
+    ):
+        assert (answer.short, answer.understood) == ("1974", bare.question)
+        assert answer.confidence == pytest.approx(bare.confidence)
+    assert pipeline.read(LONG + bare.question, {"h.txt": text}).understood == bare.question
