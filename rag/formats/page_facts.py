@@ -29,7 +29,7 @@ _SITE = ("og:site_name", "application-name", "dc.publisher", "citation_journal_t
 _LANGUAGES = ("lang", "xml:lang", "{http://www.w3.org/XML/1998/namespace}lang")
 _LONGEST = 300
 _MOST_DATES = 100
-_LINE = 120  # characters: a date in a longer paragraph is one the article speaks of
+_LINE = 100  # characters but blanks: a date in a longer paragraph is one the article speaks of
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _dated_element(root: Any) -> str | None:
 def _is_long(paragraph: Any) -> bool:
     left = _LINE
     for piece in paragraph.itertext():
-        left -= len(piece)
+        left -= len("".join(piece.split()))
         if left < 0:
             return True
     return False
