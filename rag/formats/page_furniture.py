@@ -18,13 +18,21 @@ _ELEMENTS = frozenset({"nav", "footer", "button", "dialog", "search", "menu"})
 _ROLES = frozenset(
     "navigation contentinfo search complementary dialog alertdialog menu menubar toolbar banner".split()
 )
-_NAMED = re.compile(
-    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|newsletter|subscribe|share|sharing|social|breadcrumbs?|related|"
-    r"recommend(?:ed|ations?)|recirc\w*|advert\w*|ads?|promo\w*|sponsor\w*|skip-?links?|pagination|pager|disqus|"
-    r"comment-?form|respond|navbar|nav|sidebar|menu|footer|masthead|toolbar|paywall|popup|modal|toc|mw-editsection|"
-    r"navbox|catlinks|noprint|jump-to-nav)(?:$|[\s_-])",
-    re.IGNORECASE,
+# What furniture is about, and what a section of an article may be about too.
+_SUBJECTS = (
+    r"cookies?|consent|gdpr|newsletter|subscribe|share|sharing|social|related|recommend(?:ed|ations?)|advert\w*|"
+    r"sponsor\w*|respond|menu"
 )
+_PLACES = (
+    r"breadcrumbs?|recirc\w*|ads?|promo\w*|skip-?links?|pagination|pager|disqus|comment-?form|navbar|nav|sidebar|footer|"
+    r"masthead|toolbar|paywall|popup|modal|toc|mw-editsection|navbox|catlinks|noprint|jump-to-nav"
+)
+_NAMED = re.compile(rf"(?:^|[\s_-])(?:{_SUBJECTS}|{_PLACES})(?:$|[\s_-])", re.IGNORECASE)
+_PLACED = re.compile(rf"(?:^|[\s_-])(?:{_PLACES})(?:$|[\s_-])", re.IGNORECASE)
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_SENTENCE_END = re.compile(r"[.!?…。！？][\W\d]*$")  # a footnote's number may follow
+_SHORT = 30  # characters but blanks: a shorter paragraph is a line of something, not prose
+_LINKED = 0.3  # of a part's text in links: more than prose has
 _LARGE = 0.3  # of the page's text: what holds more is hardly furniture, whatever it is called
 
 
@@ -112,11 +120,36 @@ class FurnitureTest:
             and _NAMED.search(named)
             and self._small(element)
         ):
-            return True
+            return not self._is_section(element, placed=_PLACED.search(named) is not None)
         return self._everything and name in ("ul", "ol", "div", "td", "table") and self._is_links(element)
 
     def _small(self, element: Any) -> bool:
         return self._sizes.of(element)[0] < _LARGE * self._whole
+
+    def _is_section(self, element: Any, *, placed: bool) -> bool:
+        """Whether a part with furniture's name is a section of the text: "Recommendations", "Social housing".
+
+        Pandoc, Sphinx and wikis name sections by their headings. Otherwise it takes a heading and a sentence,
+        and a name that doesn't say where on the page it is. Many links, or a form, speak against both.
+        """
+        total, linked = self._sizes.of(element)
+        if linked > _LINKED * total or next(element.iter("form", "input"), None) is not None:
+            return False
+        heading = next(element.iter(*_HEADINGS), None)
+        if heading is None:  # the anchor inside a heading
+            return next(element.iterancestors(*_HEADINGS), None) is not None and _is_slug(element, element)
+        if _is_slug(element, heading):
+            return True
+        return (
+            not placed
+            and local_name(element.tag) in ("section", "article", "div")
+            and next(element.iter("button"), None) is None
+            and any(self._is_prose(paragraph) for paragraph in element.iter("p"))
+        )
+
+    def _is_prose(self, paragraph: Any) -> bool:
+        total, linked = self._sizes.of(paragraph)
+        return total - linked >= _SHORT and _SENTENCE_END.search(_words(paragraph)[-40:]) is not None
 
     def _is_links(self, element: Any) -> bool:
         if next(element.iter("a"), None) is None or sum(1 for _ in element.iter("a")) < 3:
@@ -128,6 +161,21 @@ class FurnitureTest:
 def is_furniture(body: Any, root: Any) -> FurnitureTest:
     """The test for the elements of a page."""
     return FurnitureTest(body, root)
+
+
+def _is_slug(element: Any, heading: Any) -> bool:
+    """Whether an element begins with a heading, and its id is made of it: "Share prices" is "share-prices"."""
+    named = _letters(re.sub(r"[-_.]\d+$", "", element.get("id") or ""))
+    return bool(named) and named == _letters(_words(heading)) and _letters(_words(element)).startswith(named)
+
+
+def _letters(text: str) -> str:
+    """Without blanks, signs, case and the number in front: "3.2 Related work ¶" is "relatedwork"."""
+    return re.sub(r"[\W_]+", "", re.sub(r"^[\d\W_]+", "", text)).casefold()
+
+
+def _words(element: Any) -> str:
+    return "".join(element.itertext()).strip()
 
 
 def _has_heading(element: Any) -> bool:

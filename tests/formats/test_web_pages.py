@@ -161,6 +161,57 @@ class TestContent:
             assert "SECRET" not in text
             assert ("Sloop | 9" in text) == ("Sloop" in hidden)
 
+    @pytest.mark.parametrize(
+        "section",
+        [
+            # As pandoc, Sphinx, docutils and wikis write them.
+            '<section id="recommendations"><h2>Recommendations</h2><p>{}</p></section>',
+            '<section id="share-prices" class="level2"><h2>Share prices</h2><p>{}</p></section>',
+            '<section id="related-work"><h2><span class="nr">2.1</span> Related work<a href="#r">¶</a></h2>'
+            "<p>{}</p></section>",
+            '<div class="section" id="footer-design"><h3>Footer design</h3><ul><li>{}</li></ul></div>',
+            '<section id="cookies-1"><h2>Cookies</h2><p>{}</p></section>',
+            '<h3 id="menu">Menu</h3><p>{}</p>',
+            '<h2><span class="mw-headline" id="Advertising">Advertising</span></h2><p>{}</p>',
+            # Named by hand.
+            '<section id="social"><h2>Housing</h2><p>{}</p></section>',
+            '<div class="sponsor-info"><h3>Who paid</h3><p>{}<sup>2</sup></p></div>',
+        ],
+    )
+    def test_a_section_is_not_furniture_for_its_name(self, section: str) -> None:
+        said = "The commission recommends that the northern pier be rebuilt before 2031."
+        text = read(f"<main><h1>Report</h1><p>{LONG * 2}</p>{section.format(said)}<p>{LONG}</p></main>").text
+        assert said in text
+        headings = (
+            "Recommendations",
+            "Share prices",
+            "Related work",
+            "Footer design",
+            "Cookies",
+            "Menu",
+            "Advertising",
+        )
+        assert all(heading in text for heading in headings if heading in section)
+
+    @pytest.mark.parametrize(
+        "box",
+        [
+            '<section id="related"><h2>Related</h2><ul><li><a href="/1">SECRET tunnel</a></li></ul></section>',
+            '<div class="newsletter"><h3>SECRET letters</h3><p>Get our best stories in your inbox every morning.</p>'
+            '<form><input name="mail"></form></div>',
+            '<div class="cookie-banner"><h2>SECRET</h2><p>We use cookies to make your visit to our pages better.</p>'
+            "<button>Accept</button></div>",
+            '<div class="footer"><h3>SECRET</h3><p>The Daily Harbour is the paper of the town since 1881.</p></div>',
+            '<div class="promo"><h3>SECRET</h3><p>Boats by Elm are the best boats in the world, and cheap.</p></div>',
+            '<div class="share"><h3>SECRET</h3><p>Pass it on</p></div>',
+            '<div class="related-box"><h3>Read on</h3>'
+            '<p><a href="/2">SECRET tunnel is planned for the year 2030.</a></p></div>',
+        ],
+    )
+    def test_a_box_with_a_heading_is_furniture_by_a_second_sign(self, box: str) -> None:
+        text = read(f"<main><h1>Report</h1><p>{LONG * 3}</p>{box}<p>{LONG}</p></main>").text
+        assert "SECRET" not in text
+
     def test_a_list_of_links_around_the_text_is_left_out_but_one_in_an_article_stays(self) -> None:
         links = "<ul>" + "".join(f'<li><a href="/{i}">Link number {i}</a></li>' for i in range(5)) + "</ul>"
         assert "Link number" not in read(f"<body>{links}<p>{LONG * 2}</p></body>").text
