@@ -51,7 +51,20 @@ _AFTER_ORDINAL = _STARTERS | frozenset(
 _ORDINAL = re.compile(r"\d{1,2}")
 # 「はい」と答えた: what is quoted goes on with who said it. “你好吗？”他问。 too.
 _CITES = re.compile(r"と|って|[^\s，。！？、：]{1,6}(?:问|問|说|說|答|喊|道|表示)[，。]")
-_ZONE = re.compile(r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b")
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    r"Nov(?:ember)?|Dec(?:ember)?)\b\.?"
+)
+# What goes on after "10 a.m.": a zone, a weekday ("Monday was ..." is a sentence of its own), a date.
+_AFTER_HOUR = re.compile(
+    r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|Local|Uhr)\b"
+    r"|(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:days?)?\b(?! (?:is|was|will|had|has|would)\b)"
+    rf"|{_MONTH} \d|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}"
+)
+# "44 av. J.-C.", "c.-à-d.": the library cuts at each point.
+_BEFORE_CHRIST = re.compile("J\\.[-\u2010\u2011]C")
+_LETTER_POINT = re.compile(r"(?:^|\W)[^\W\d_]\.$")
+_THAT_IS = re.compile("\\b[cC]\\.[-\u2010\u2011]à[-\u2010\u2011]d\\.$")
 # Abbreviations that the library lacks in one language or another; a number or a name follows them.
 _BEFORE_NUMBER = frozenset(
     "no nos nr núm num vol vols p pp pg art arts fig figs sec secs ch chap ed eds op cit ca c approx est "
@@ -164,14 +177,20 @@ def _goes_on(text: str, start: int, end: int, shy: bool, language: str) -> bool:
         return True
     if not before.endswith("."):
         return False
+    if _THAT_IS.search(before):
+        return True
+    if text[end] in "-\u2010\u2011" and not text[end - 1].isspace() and _LETTER_POINT.search(before):
+        return True
     word = re.split(rf"[\s’–—-]|[{re.escape(_OPENERS)}]", before)[-1][:-1]
     if (word.lower() in _BEFORE_NUMBER or word.endswith("str")) and after[0].isdigit():
         return True
     if language in _ORDINALS and _ORDINAL.fullmatch(word) and after[0].isupper():
         return not _begins(after, _AFTER_ORDINAL)
+    if word.lower() in ("a.m", "p.m", "am", "pm") and _AFTER_HOUR.match(after):
+        return True
     if not after[0].isupper():
         return False
-    if word.lower() in ("a.m", "p.m", "am", "pm") and _ZONE.match(after):
+    if word.lower() in ("av", "apr", "ap") and _BEFORE_CHRIST.match(after):
         return True
     if not text[end - 1].isspace() and re.search(r"(?:^|\W)[A-Z]\.$", before):  # "R-N.|Y."
         return True
