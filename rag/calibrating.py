@@ -180,12 +180,27 @@ def _open(index: str | None) -> Pipeline:
     return Pipeline(opened, encoder, opened.config, reader, calibration=before)
 
 
+def _without_report(questions: QuestionSet) -> QuestionSet:
+    """The questions that may be tuned on.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    kept = tuple(question for question in questions.questions if question.split != "report")
+    if not kept:
+        raise DatasetError(
+            f"{questions.path}: all {len(questions.questions)} questions have the split 'report', expected some of "
+            "'dev' or without: report questions are never fitted on; add others"
+        )
+    return dataclasses.replace(questions, questions=kept)
+
+
 def calibrate_command(questions: str, index: str | None) -> int:
     """`rag calibrate QUESTIONS`: fit to the user's own corpus and keep it with its index, for all who ask that.
 
     Raises:
         ConfigError: an index in Milvus.
-        DatasetError: too few questions of a kind.
+        DatasetError: too few questions of a kind, or all of the report split.
         RagError: as `open_pipeline`; as `rag.stores.lance_writing.say`.
     """
     from rag.asking import default_index
@@ -196,8 +211,12 @@ def calibrate_command(questions: str, index: str | None) -> int:
             f"the index is {index!r}; a calibration is kept in a folder or in LanceDB: calibrate an index of the same "
             "documents there, made with: rag index PATH... --index DIR"
         )
+    loaded = load_questions(Path(questions))
+    to_fit = _without_report(loaded)
+    if n_left := len(loaded.questions) - len(to_fit.questions):
+        print(f"{n_left} questions of the split 'report' left out: they are for rag eval, never to fit on")
     pipeline = _open(index)
-    examples = examples_of(pipeline, load_questions(Path(questions)))
+    examples = examples_of(pipeline, to_fit)
     calibration = fit(
         examples,
         reader_id=pipeline.reader.reader_id,

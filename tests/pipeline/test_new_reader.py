@@ -91,6 +91,29 @@ def test_a_damaged_calibration_in_the_index_is_said(index: Path, capsys: pytest.
         Pipeline.load(index)
 
 
+def test_report_questions_are_never_fitted_on(
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = [{"question": f"What is {n}?", "answer": "", "split": "report"} for n in range(3)]
+    others = [
+        {"question": "Who wrote it?", "answer": ""},
+        {"question": "When?", "answer": "", "split": "dev"},
+    ]
+    path = tmp_path / "report.jsonl"
+    path.write_text("\n".join(map(json.dumps, reports)), encoding="utf-8")
+    assert main(["calibrate", str(path), "--index", str(index)]) == 2
+    assert (
+        "all 3 questions have the split 'report', expected some of 'dev' or without"
+        in capsys.readouterr().err
+    )
+    path.write_text("\n".join(map(json.dumps, reports + others)), encoding="utf-8")
+    # The three that are left out would have counted too.
+    assert main(["calibrate", str(path), "--index", str(index)]) == 2
+    said = capsys.readouterr()
+    assert "3 questions of the split 'report' left out" in said.out
+    assert not (index / "calibration.json").exists()
+
+
 @pytest.mark.usefixtures("new_reader")
 def test_both_calibrations_of_a_new_reader_are_fitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
