@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rag._version import __version__
-from rag.errors import RagError
+from rag.errors import ModelError, RagError
 from rag.failures import load_failures
 from rag.formats import KINDS, missing
 from rag.locations import is_shared
 
 if TYPE_CHECKING:
+    from rag.index import Index
     from rag.kept_index import KeptIndex
 
 __all__ = ["examine"]
@@ -101,8 +102,10 @@ def _reader() -> str:
     for name, facts in reader.card["files"].items():
         check_sha256(BUNDLED_READER / name, facts["sha256"])
     calibration = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
+    Calibration.load(BUNDLED_READER / "calibration_reading.json", reader_id=reader.reader_id)
     return (
-        f"sha256:{reader.reader_id[:16]} as expected, answers at confidence {calibration.threshold:.2f} or above\n"
+        f"sha256:{reader.reader_id[:16]} as expected, answers at confidence {calibration.threshold:.2f} or above, "
+        "unless an index has a calibration of its own\n"
         "  reads English, and other languages in Latin script by likeness to it; in other scripts words alone "
         "choose the quote"
     )
@@ -125,7 +128,33 @@ def _index(index: str | None) -> str:
     copies = f" ({len(loaded.copies)} with near copies)" if loaded.copies else ""
     return (
         f"{path}/ generation {loaded.generation}: {len(loaded.documents)} documents{copies}, "
-        f"{len(loaded.chunks)} chunks in {spoken}; encoder {loaded.config.encoder.name}{failed}"
+        f"{len(loaded.chunks)} chunks in {spoken}; encoder {loaded.config.encoder.name}{_decision(loaded)}{failed}"
+    )
+
+
+def _decision(index: Index | KeptIndex) -> str:
+    """What `rag calibrate` fitted to this index; blank where it did not.
+
+    Raises:
+        ModelError: it can't be used, so that no question can be asked.
+    """
+    from rag.abstention import Calibration
+    from rag.features import FEATURES
+    from rag.reader import Reader
+
+    own = index.own_calibration()
+    if own is None:
+        return ""
+    name = "calibration.json"
+    calibration = Calibration.parse(own, name, reader_id=Reader(index.config.read).reader_id)
+    if unknown := sorted(set(calibration.features) - set(FEATURES)):
+        raise ModelError(
+            f"the calibration {name} needs {', '.join(unknown)}, which this version does not give; fit it again with: "
+            "rag calibrate QUESTIONS --index INDEX"
+        )
+    return (
+        f"\n  a calibration of its own, fitted on {calibration.fitted_on}: answers at confidence "
+        f"{calibration.threshold:.2f} or above"
     )
 
 
@@ -136,4 +165,7 @@ def _shared(uri: str) -> str:
     loaded = cast("KeptIndex", open_index(uri))
     loaded.check_encoder(load_encoder(loaded.config.encoder).encoder_id)
     failed = "".join(f"\n  not read: {name}: {message}" for name, message in loaded.state.about["failed"])
-    return f"{uri} state {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks{failed}"
+    return (
+        f"{uri} state {loaded.generation}: {len(loaded.documents)} documents, {len(loaded.chunks)} chunks"
+        f"{_decision(loaded)}{failed}"
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rag.cli import main
+from rag.reader import BUNDLED_READER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,6 +169,47 @@ def test_doctor(seed_index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sha256 as expected" in out
     assert "5 documents" in out
     assert "all is well" in out
+
+
+def test_doctor_looks_at_the_calibration_of_an_index(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "i"
+    main(["index", str(folder), "--index", str(index)])
+    fitted = json.loads((BUNDLED_READER / "calibration.json").read_text())
+    own = index / "calibration.json"
+
+    own.write_text(json.dumps({**fitted, "threshold": 0.87, "fitted_on": "40 questions of ours.csv"}))
+    capsys.readouterr()
+    assert main(["doctor", "--index", str(index)]) == 0
+    assert (
+        "fitted on 40 questions of ours.csv: answers at confidence 0.87 or above" in capsys.readouterr().out
+    )
+
+    for text, said in (
+        (json.dumps({**fitted, "reader_id": "b" * 64}), "was fitted to reader bbbbbbbbbbbb"),
+        ('{"format": 1', "is damaged"),
+        (json.dumps({**fitted, "features": ["moon", *fitted["features"][1:]]}), "needs moon"),
+    ):
+        own.write_text(text)
+        assert main(["doctor", "--index", str(index)]) == 2
+        out = capsys.readouterr().out
+        assert said in out.split("index: WRONG:")[1]
+        assert "rag calibrate QUESTIONS" in out
+
+
+def test_doctor_looks_at_both_calibrations_of_the_reader(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = str(tmp_path / "i")
+    main(["index", str(folder), "--index", index])
+    reader = tmp_path / "reader"
+    shutil.copytree(BUNDLED_READER, reader)
+    monkeypatch.setattr("rag.reader.BUNDLED_READER", reader)
+    assert main(["doctor", "--index", index]) == 0
+    (reader / "calibration_reading.json").write_text("{}")
+    assert main(["doctor", "--index", index]) == 2
+    assert "calibration_reading.json is damaged" in capsys.readouterr().out.split("reader: WRONG:")[1]
 
 
 def test_doctor_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
