@@ -1,9 +1,9 @@
 """Text to search terms: the one place where questions and chunks are cut into words for BM25.
 
 Terms are a search copy; no offset is ever taken from them. Both sides go through the same
-steps: compatibility forms and case folded, accents folded ("economía" finds "economia"), curly
-apostrophes straightened and the possessive 's dropped, "U.S." written "us" and "1,000" "1000",
-hyphenated words as a whole and in parts, then the Snowball stemmer of the text's language.
+steps: compatibility forms and case folded, accents and ligatures folded ("economía" finds "economia",
+"œuvre" "oeuvre"), curly apostrophes straightened and the possessive 's dropped, "U.S." written "us" and
+"1,000" "1000", hyphenated words as a whole and in parts, then the Snowball stemmer of the text's language.
 Scripts written without blanks (Chinese, Japanese, Thai ...) are cut into pairs of characters: on news,
 about as good for retrieval as a dictionary's words (Nie et al. 2000, "On the use of words and n-grams for
 Chinese information retrieval"), without a dictionary that ages.
@@ -104,6 +104,9 @@ _SPELLINGS = str.maketrans(
         **dict.fromkeys("‐‑﹣－", "-"),
         # Between words they all do the same, and what is left is mostly ASCII.
         **dict.fromkeys("“”„‟«»—–―•·", " "),
+        # "oeuvre" is "œuvre" on another keyboard; no compatibility form says so. "ß" is "ss" by case folding.
+        **dict.fromkeys("œŒ", "oe"),
+        **dict.fromkeys("æÆǽǼǣǢ", "ae"),
         # Soft hyphen, zero-width blanks and joiners, word joiner, BOM: invisible inside words.
         **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
     }

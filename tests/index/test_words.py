@@ -175,6 +175,8 @@ def test_coverage(query: str, text: str, share: float | None) -> None:
         ("1,000,000 people, 2.5%, 9,10", "1000000 people 2.5 9 10"),
         ("l’économie d'Adams O’Brien’s", "leconomie economie dadams adams obrien brien"),
         ("café cafe\u0301 CAFÉ ＣＡＦＥ ﬁne", "cafe cafe cafe cafe fine"),
+        ("œuvre oeuvre L’ŒUVRE cœur", "oeuvre oeuvre loeuvre oeuvre coeur"),
+        ("Ærø Æsop encyclopædia Straße", "aerø aesop encyclopaedia strasse"),
         ("sepa\u00adrated wo\u200brd", "separated word"),
         ("北京大学 東", "北京 京大 大学 東"),
         ("हिन्दी में", "हिन्दी में"),
