@@ -38,6 +38,7 @@ from rag.opening import open_index
 from rag.question import check_question
 from rag.reader import BUNDLED_READER, Reader
 from rag.retriever import Hit, Retriever
+from rag.snapshot import utf8
 from rag.topics import without_opener
 
 __all__ = ["Considered", "Pipeline"]
@@ -248,6 +249,7 @@ class Pipeline:
 
         Raises:
             QuestionError: empty, blank, too long or not text.
+            SourceError: a text that can't be written as UTF-8.
         """
         started = time.perf_counter()
         return self._answer(question, self.consider_texts(question, texts), top_k, started)
@@ -294,7 +296,7 @@ class Pipeline:
         timings: dict[str, float] = {}
         with _timed(timings, "prepare"):
             documents = {
-                doc_id: make_document(doc_id, text, hashlib.sha256(text.encode()).hexdigest())
+                doc_id: make_document(doc_id, text, hashlib.sha256(utf8(doc_id, text)).hexdigest())
                 for doc_id, text in texts.items()
             }
             hits = [
@@ -402,9 +404,7 @@ def _ordered(considered: Considered) -> Iterator[Candidate]:
     best, *others = considered.candidates
     words = same_words(best.short)
     yield best
-    agreeing = [
-        c.reading.score > 0 and says(same_words(c.quote.of(c.document.text)), words) for c in others
-    ]
+    agreeing = [c.reading.score > 0 and says(same_words(c.quote.of(c.document.text)), words) for c in others]
     yield from compress(others, agreeing)
     for candidate, agrees in zip(others, agreeing, strict=True):
         if not agrees and (not considered.decision.found or candidate.reading.score > 0):

@@ -27,7 +27,7 @@ from rag.sketches import group_copies
 from rag.stores import VectorStore, WordStore
 from rag.stores.base import Bools
 
-__all__ = ["CALIBRATION_NAME", "Index", "code_digest", "describe", "pack"]
+__all__ = ["CALIBRATION_NAME", "Index", "code_digest", "describe", "pack", "utf8"]
 
 # Besides `formats/` and `cleaning/`: what decides how a text is cut and which terms it has.
 _PREPARING = (
@@ -111,7 +111,7 @@ class Index:
         if not texts:
             raise SourceError("no text to index; expected at least one, by doc_id")
         parts = [
-            read_part(doc_id, text, hashlib.sha256(_utf8(doc_id, text)).hexdigest(), config, encoder)
+            read_part(doc_id, text, hashlib.sha256(utf8(doc_id, text)).hexdigest(), config, encoder)
             for doc_id, text in sorted(texts.items())
         ]
         return cls.of_parts(parts, config=config, encoder=encoder)
@@ -290,7 +290,12 @@ def _open(root: Path, found: Generation, config: Config | None, encoder_id: str 
         raise IndexDamaged(f"index {str(root)!r}: {error}; {again}") from error
 
 
-def _utf8(doc_id: str, text: str) -> bytes:
+def utf8(doc_id: str, text: str) -> bytes:
+    """The bytes of a text in memory.
+
+    Raises:
+        SourceError: it holds half of a surrogate pair.
+    """
     try:
         return text.encode()
     except UnicodeEncodeError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag.errors import SourceError
 from rag.pipeline import Pipeline
 
 # Characters that change length or order when they are folded, composed, decoded or shown.
@@ -51,3 +53,8 @@ def test_every_quote_is_the_text_at_its_offsets(before: str, after: str, questio
     if answer.found:
         assert answer.text == answer.citations[0].quote
         assert answer.short is None or answer.short in answer.text
+
+
+def test_a_text_that_is_no_utf8_is_refused_by_name(pipeline: Pipeline) -> None:
+    with pytest.raises(SourceError, match=r"'b\.txt': half of a surrogate pair at character 4"):
+        pipeline.read("When was it opened?", {"a.txt": "In 1932.", "b.txt": "It w\ud800as."})
