@@ -70,6 +70,7 @@ class Calibration:
         floor: a question whose best cosine with any chunk is under it, and of whose words less than half
             stand near, is about something else: hardly any such development question was answerable.
         fitted_on: what it was fitted on, in words.
+        encoder_id: of the encoder that the cosines came from; empty for one that is taken with any.
     """
 
     reader_id: str
@@ -83,6 +84,7 @@ class Calibration:
     risk_curve: tuple[tuple[float, float, float], ...] = ()
     floor: float = 0.0
     fitted_on: str = ""
+    encoder_id: str = ""
 
     @classmethod
     def unfitted(cls, rank: RankWeights | None = None) -> Calibration:
@@ -186,6 +188,7 @@ class Calibration:
             "floor": self.floor,
             "risk_curve": [list(point) for point in self.risk_curve],
             "fitted_on": self.fitted_on,
+            **({"encoder_id": self.encoder_id} if self.encoder_id else {}),
         }
 
     @classmethod
@@ -206,8 +209,21 @@ class Calibration:
         return cls.parse(text, path.name, reader_id=reader_id, again=_BUNDLED_AGAIN)
 
     @classmethod
-    def parse(cls, text: str, name: str, *, reader_id: str, again: str = _AGAIN) -> Calibration:
-        """As `load`, of JSON that was read already; `name` and `again`, what to do, are for messages."""
+    def parse(
+        cls, text: str, name: str, *, reader_id: str, encoder_id: str = "", again: str = _AGAIN
+    ) -> Calibration:
+        """As `load`, of JSON that was read already.
+
+        Args:
+            text: the JSON.
+            name: for messages.
+            reader_id: of the reader in use.
+            encoder_id: of the encoder in use; a calibration that was fitted with another is refused.
+            again: what to do where it can't be used, for messages.
+
+        Raises:
+            ModelError: damaged, of another format, or fitted to another reader or encoder.
+        """
         try:
             data = json.loads(text)
             if data["format"] != FORMAT:
@@ -229,6 +245,7 @@ class Calibration:
                 ),
                 floor=_number("floor", data["floor"]),
                 fitted_on=str(data["fitted_on"]),
+                encoder_id=str(data.get("encoder_id", "")),
             )
             _check_arrays(calibration)
         except KeyError as error:
@@ -239,6 +256,11 @@ class Calibration:
             raise ModelError(
                 f"the calibration {name} was fitted to reader {calibration.reader_id[:12]}, but the reader "
                 f"in use is {reader_id[:12]}; {again}"
+            )
+        if encoder_id and calibration.encoder_id not in ("", encoder_id):
+            raise ModelError(
+                f"the calibration {name} was fitted with the encoder {calibration.encoder_id!r}, but the index has "
+                f"{encoder_id!r}; {again}"
             )
         return calibration
 

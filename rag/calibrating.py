@@ -223,7 +223,9 @@ def calibrate_command(questions: str, index: str | None) -> int:
         fitted_on=f"{len(examples)} questions of {Path(questions).name}",
         rank=pipeline.calibration.rank,
     )
-    calibration = dataclasses.replace(calibration, floor=pipeline.calibration.floor)
+    calibration = dataclasses.replace(
+        calibration, floor=pipeline.calibration.floor, encoder_id=pipeline.index.encoder_id
+    )
     if is_shared(index):
         from rag.stores.lance import Database
         from rag.stores.lance_writing import say

@@ -415,7 +415,9 @@ def _calibration(index: Index, reader: Reader) -> Calibration:
     """The corpus's own calibration where one was fitted, else the one that comes with the reader."""
     own = index.own_calibration()
     if own is not None:
-        return Calibration.parse(own, "calibration.json", reader_id=reader.reader_id)
+        return Calibration.parse(
+            own, "calibration.json", reader_id=reader.reader_id, encoder_id=index.encoder_id
+        )
     return Calibration.load(BUNDLED_READER / "calibration.json", reader_id=reader.reader_id)
 
 

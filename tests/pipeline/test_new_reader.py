@@ -75,7 +75,24 @@ def test_a_calibration_of_another_reader_in_the_index_is_fitted_again(
     # The reader's own stood in for it.
     assert f"(before: {bundled.threshold:.2f})" in said.out
     assert main(["ask", ASKED, "--index", str(index)]) in (0, 1)
-    assert Pipeline.load(index).calibration.floor == bundled.floor
+    fitted = Pipeline.load(index)
+    assert fitted.calibration.floor == bundled.floor
+    assert fitted.calibration.encoder_id == fitted.index.encoder_id
+
+
+def test_a_calibration_of_another_encoder_is_refused(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundled = Calibration.load(BUNDLED_READER / "calibration.json", reader_id=Reader().reader_id)
+    assert bundled.encoder_id == ""
+    # One that was fitted before encoders were noted is taken as it is.
+    save(dataclasses.replace(bundled, threshold=0.4), index / "calibration.json")
+    used = Pipeline.load(index)
+    assert used.calibration.threshold == 0.4
+    save(dataclasses.replace(bundled, encoder_id="sha256:other"), index / "calibration.json")
+    assert main(["ask", ASKED, "--index", str(index)]) == 2
+    assert (
+        f"was fitted with the encoder 'sha256:other', but the index has {used.index.encoder_id!r}; "
+        "fit it again with: rag calibrate QUESTIONS --index INDEX"
+    ) in capsys.readouterr().err
 
 
 def test_a_damaged_calibration_in_the_index_is_said(index: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,11 @@ def test_both_at_once_is_refused() -> None:
 def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     save(PLAIN, tmp_path / "calibration.json")
     assert Calibration.load(tmp_path / "calibration.json", reader_id="a" * 64) == PLAIN
+    with_encoder = dataclasses.replace(PLAIN, encoder_id="e")
+    assert (
+        Calibration.parse(json.dumps(with_encoder.to_dict()), "it", reader_id="a" * 64, encoder_id="e")
+        == with_encoder
+    )
 
 
 def test_one_of_another_reader_is_refused(tmp_path: Path) -> None:
