@@ -10,7 +10,7 @@ from rag.errors import FileError
 from rag.formats.canonical import Canonical
 from rag.formats.parsed import Parsed, ParseOptions
 from rag.formats.plain import decode_text
-from rag.formats.rows import add_record, choose_column
+from rag.formats.rows import add_record, choose_column, own_facts
 
 __all__ = ["parse"]
 
@@ -37,7 +37,7 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     if not len(out):
         raise FileError(f"the field {column!r} holds no text in any line")
     notes = (f"{n_empty} lines without text in {column!r} are left out",) if n_empty else ()
-    return Parsed(out.text(), records=starts, notes=notes)
+    return Parsed(out.text(), records=starts, notes=(*notes, *own_facts(names, column)))
 
 
 def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:

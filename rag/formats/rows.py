@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rag.errors import FileError
 from rag.formats.canonical import Canonical, one_line
 
-__all__ = ["add_record", "choose_column"]
+__all__ = ["add_record", "choose_column", "own_facts"]
 
 _TEXTS = ("text", "body", "content", "article", "article_body", "articlebody", "description", "paragraph",
           "passage", "document", "message", "abstract", "summary", "answer", "note", "comment")  # fmt: skip
@@ -41,6 +41,22 @@ def choose_column(columns: Iterable[str], wanted: str | None) -> str:
         raise FileError(f"no column with a usual name for text (text, body, content ...); it has {shown}: "
                         "name one with --text-column")  # fmt: skip
     return found
+
+
+def own_facts(columns: Iterable[str], column: str) -> tuple[str, ...]:
+    """A note where columns seem to hold each record's title, author or date: an index has one of each a file.
+
+    Args:
+        columns: the names of all columns.
+        column: the one with the text.
+    """
+    known = {"title", "headline", *_FACTS} - {"url"}  # a "name" or a "subject" is the title of many things
+    found = [name for name in columns if name != column and name.strip().lower() in known]
+    if not found:
+        return ()
+    shown = ", ".join(repr(name) for name in found[:20])
+    return (f"{shown} can be read and quoted with each record, but are no title, author or date to filter by; "
+            "for that, make each record a file",)  # fmt: skip
 
 
 def add_record(record: Mapping[str, str], column: str, number: int, out: Canonical) -> int | None:

@@ -9,7 +9,7 @@ from rag.errors import FileError
 from rag.formats.canonical import Canonical
 from rag.formats.parsed import MAX_CHARS, Parsed, ParseOptions
 from rag.formats.plain import decode_text
-from rag.formats.rows import add_record, choose_column
+from rag.formats.rows import add_record, choose_column, own_facts
 
 __all__ = ["parse"]
 
@@ -51,4 +51,4 @@ def parse(data: bytes, options: ParseOptions) -> Parsed:
     n_empty = len(begins) - len(records)
     notes = [f"{n_empty} rows without text in {column!r} are left out"] if n_empty else []
     notes += [f"{n_ragged} rows have more or fewer cells than the {len(header)} columns"] if n_ragged else []
-    return Parsed(out.text(), records=records, notes=tuple(notes))
+    return Parsed(out.text(), records=records, notes=(*notes, *own_facts(header, column)))

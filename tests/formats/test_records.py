@@ -60,3 +60,16 @@ def test_short_news_after_long_ones_are_no_list_of_headlines() -> None:
     document = make_document("a.jsonl", parsed, "")
     quotable = {sentence.of(parsed.text) for sentence in document.sentences}
     assert quotable >= {*short, *short.values()}
+
+
+def test_columns_that_no_filter_sees_are_named() -> None:
+    plain = read_table(b"id,price,text\n1,9,The lamp shines.\n", PLAIN)
+    assert plain.notes == ()
+    table = read_table(b"id,Author,date,text\n1,A. Moor,2024-01-02,The lamp shines.\n", PLAIN)
+    lines = read_lines(b'{"Author": "A. Moor", "date": "2024-01-02", "text": "The lamp shines."}', PLAIN)
+    for parsed in (table, lines):
+        assert parsed.notes == (
+            "'Author', 'date' can be read and quoted with each record, but are no title, author or date to filter by; "
+            "for that, make each record a file",
+        )
+        assert "author: A. Moor; date: 2024-01-02" in parsed.text
