@@ -27,7 +27,7 @@ FORMAT = 1
 _AGAIN = "fit it again with: rag calibrate QUESTIONS --index INDEX"
 _BUNDLED_AGAIN = "reinstall insources, or fit it to the reader with: python -m rag.fitting"
 
-# Of given texts that are read without retrieval the reader alone orders the candidates.
+# Of given texts that are read without retrieval only what the reader says orders the candidates.
 READING_RANK = RankWeights(0.0, 0.0, 0.0)
 
 # Of 19 development questions under the floor none was answerable: (0 + 0.5) / (19 + 1).

@@ -146,7 +146,9 @@ def _decision(index: Index | KeptIndex) -> str:
     if own is None:
         return ""
     name = "calibration.json"
-    calibration = Calibration.parse(own, name, reader_id=Reader(index.config.read).reader_id)
+    calibration = Calibration.parse(
+        own, name, reader_id=Reader(index.config.read).reader_id, encoder_id=index.encoder_id
+    )
     if unknown := sorted(set(calibration.features) - set(FEATURES)):
         raise ModelError(
             f"the calibration {name} needs {', '.join(unknown)}, which this version does not give; fit it again with: "
