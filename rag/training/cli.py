@@ -1,4 +1,4 @@
-"""`python -m rag.training train | score | export | wording`: the arguments."""
+"""`python -m rag.training train | score | export | average | wording`: the arguments."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--run-json", type=Path, help="the run's description, for the model card")
     export.add_argument("--reduce-range", action="store_true", help="weights in 7 bits")
     export.add_argument("--weight-only", nargs="*", help="products to run in float32, by name")
+    average = commands.add_parser("average", help="write the weights between two trained readers")
+    average.add_argument("first", type=Path, help="folder of a trained reader")
+    average.add_argument("second", type=Path, help="another that was trained on from it, or beside it")
+    average.add_argument("--share", type=float, default=0.5, help="the second one's, 0 to 1")
+    average.add_argument("--out", type=Path, required=True)
+    average.add_argument("--tokenizer", type=Path)
     wording = commands.add_parser("wording", help="what a file's questions betray without reading")
     wording.add_argument("squad", type=Path, help="SQuAD 2.0 file")
     wording.add_argument("--ids", help="only questions whose id matches this regular expression")

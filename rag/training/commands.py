@@ -31,7 +31,7 @@ from rag.training.schedule import Schedule
 from rag.training.score import Forward, Scores, predict, scores
 from rag.training.windows import Recipe, Window, WindowMaker
 
-__all__ = ["corpus_of", "run_export", "run_score", "run_train", "run_wording"]
+__all__ = ["corpus_of", "run_average", "run_export", "run_score", "run_train", "run_wording"]
 
 
 def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
@@ -114,6 +114,27 @@ def run_score(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.model)))
     found = _scores(_forward(args.model), load_squad(args.tune, source="tune"), tokenizer, args.nth, True)
     _say(json.dumps(found.to_dict()))
+
+
+def run_average(args: argparse.Namespace) -> None:
+    """Write a reader between two others of one line of runs: often better than both (Wortsman et al. 2022, 2203.05482).
+
+    Raises:
+        ConfigError: a share outside of 0 to 1, or readers of different shapes.
+    """
+    if not 0.0 <= args.share <= 1.0:
+        raise ConfigError(f"--share is {args.share}; expected 0 (all of the first) to 1 (all of the second)")
+    reader, weights = Reader.load(args.first), Reader.load(args.second).state_dict()
+    own = reader.state_dict()
+    if {name: value.shape for name, value in own.items()} != {n: value.shape for n, value in weights.items()}:
+        raise ConfigError(
+            f"{args.first} and {args.second} differ in their shapes; expected two readers of one line of runs"
+        )
+    reader.load_state_dict({name: torch.lerp(own[name], weights[name], args.share) for name in own})
+    reader.save(args.out)
+    Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.first))).save(
+        str(args.out / "tokenizer.json")
+    )
 
 
 def run_wording(args: argparse.Namespace) -> None:

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from rag.training.cli import main, parser
 from rag.training.commands import corpus_of
 from rag.training.data import load_squad
+from rag.training.model import Reader
 
 
 def train(tiny_folder: Path, squad_file: Path, out: Path, *more: str) -> int:
@@ -40,6 +42,31 @@ def test_no_tuning_paragraph_is_trained_on(squad_file: Path, tmp_path: Path) -> 
     for q in corpus.questions:
         assert corpus.paragraphs[q.paragraph_idx].title == "Harbour"
         assert all(corpus.paragraphs[i].title == "Harbour" for i in q.elsewhere)
+
+
+def test_a_reader_between_two_others(tiny_folder: Path, squad_file: Path, tmp_path: Path) -> None:
+    train(tiny_folder, squad_file, tmp_path / "run")
+    out, trained = tmp_path / "between", tmp_path / "run" / "model"
+    assert main(["average", str(tiny_folder), str(trained), "--share", "0.25", "--out", str(out)]) == 0
+    first, second, between = (Reader.load(folder).state_dict() for folder in (tiny_folder, trained, out))
+    for name, value in between.items():
+        torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name])
+
+
+def test_a_share_beyond_one_is_refused(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "average",
+        str(tiny_folder),
+        str(tiny_folder),
+        "--share",
+        "1.5",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(arguments) == 2
+    assert "--share is 1.5; expected 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
