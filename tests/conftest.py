@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,13 @@ def pipeline(seed_index: Path):  # type: ignore[no-untyped-def]
     from rag.pipeline import Pipeline
 
     return Pipeline.load(seed_index)
+
+
+@pytest.fixture
+def careless_index(seed_index: Path, tmp_path: Path) -> Path:
+    """The five articles, with a decision of their own that is wrong at least once in ten answers."""
+    index = tmp_path / "careless"
+    shutil.copytree(seed_index, index)
+    fitted = json.loads((ROOT / "rag" / "models" / "reader" / "calibration.json").read_text("utf-8"))
+    (index / "calibration.json").write_text(json.dumps({**fitted, "risk_curve": [[0.5, 0.1, 0.8]]}), "utf-8")
+    return index

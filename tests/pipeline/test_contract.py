@@ -167,9 +167,9 @@ def test_how_careful_to_be_with_one_question(pipeline: Pipeline, seed_index: Pat
         ({"max_risk": 0.0}, "the least risk on the tuning questions"),
     ],
 )
-def test_care_that_can_not_be_taken(seed_index: Path, asked: dict[str, float], said: str) -> None:
+def test_care_that_can_not_be_taken(careless_index: Path, asked: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        ask(FOUND, index=seed_index, **asked)  # type: ignore[arg-type]
+        ask(FOUND, index=careless_index, **asked)  # type: ignore[arg-type]
 
 
 def test_names_and_numbers_that_the_document_lacks_count_against_it(pipeline: Pipeline) -> None:

@@ -29,7 +29,7 @@ def best(question: str, passage: str) -> str:
         ("When was the bridge opened?", "The old bridge was opened in 1932 by Mayor Adams.", "1932"),
         ("Who opened the bridge?", "The old bridge was opened in 1932 by Mayor Adams.", "Mayor Adams"),
         ("Who designed the tower?", "The tower was designed by Lena Ortiz. It burned in 1951.", "Lena Ortiz"),
-        ("Where did the ship sink?", "The ship sank off Cape Horn in 1899.", "Cape Horn"),
+        ("Where did the ship sink?", "The ship sank near Cape Horn in 1899.", "Cape Horn"),
     ],
 )
 def test_plain_facts(question: str, passage: str, answer: str) -> None:

@@ -56,9 +56,9 @@ def test_a_server_is_as_careful_as_it_was_started(start_site: Callable[..., Site
 
 
 def test_care_that_can_not_be_taken_is_told_at_the_start(
-    seed_index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    careless_index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = ["--index", str(seed_index), "--data", str(tmp_path)]
+    where = ["--index", str(careless_index), "--data", str(tmp_path / "data")]
     assert main([*where, "--min-confidence", "7"]) == 2
     assert "expected a probability from 0 to 1" in capsys.readouterr().err
     assert main([*where, "--max-risk", "0"]) == 2
