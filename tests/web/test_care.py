@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sites import ANSWERED, REFUSED, Site
+from sites import ANSWERED, REFUSED, Site, free_port
 
 from rag.web.command import main
 
@@ -58,7 +58,7 @@ def test_a_server_is_as_careful_as_it_was_started(start_site: Callable[..., Site
 def test_care_that_can_not_be_taken_is_told_at_the_start(
     careless_index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = ["--index", str(careless_index), "--data", str(tmp_path / "data")]
+    where = ["--index", str(careless_index), "--data", str(tmp_path / "data"), "--port", str(free_port())]
     assert main([*where, "--min-confidence", "7"]) == 2
     assert "expected a probability from 0 to 1" in capsys.readouterr().err
     assert main([*where, "--max-risk", "0"]) == 2
