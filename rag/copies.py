@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from rag.citation import same_words
 from rag.datatypes import Document, Span
@@ -60,12 +61,33 @@ _DATELINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
 class _Said:
-    """The words of a passage in lower case, and which of them are names, as far as capitals tell."""
+    """The words of a passage in lower case; which of them are names is found when it is asked for.
 
-    words: list[str]
-    named: list[bool]
+    >>> said = _Said("LUND (AP) - The race was won by Zebulon Aldous.")
+    >>> [word for word, named in zip(said.words, said.named) if named]
+    ['zebulon', 'aldous']
+    """
+
+    def __init__(self, text: str) -> None:
+        # "isn't" is two words here, and the second says no.
+        self._text = _NOT.sub(" not", text)
+        self.words = [word.casefold() for word in _WORD.findall(self._text)]
+
+    @cached_property
+    def named(self) -> list[bool]:
+        """Which words are names, as far as capitals tell: with one inside a sentence, not at its begin."""
+        named: list[bool] = []
+        for sentence in _sentences(self._text):
+            dateline = _DATELINE.match(sentence)
+            first = _WORD.search(sentence, dateline.end() if dateline else 0)
+            begins = (
+                first.end() if first and _STOP.search(sentence) and not sentence.isupper() else len(sentence)
+            )
+            named += [
+                match.start() >= begins and match.group()[0].isupper() for match in _WORD.finditer(sentence)
+            ]
+        return named
 
 
 @dataclass(slots=True)
@@ -99,7 +121,7 @@ class Once:
         0
         >>> once.origin("c", "The harbour froze in the winter of 1948.")
         """
-        runs, said = shingles(text), _read(text)
+        runs, said = shingles(text), _Said(text)
         for other, read in self._read.items():
             if other != doc_id and runs and len(runs & read.runs) >= _COVERED * len(runs):
                 place = _nearest(read, runs, said)
@@ -146,26 +168,6 @@ def _names(said: _Said, where: slice) -> set[str]:
     return {word for word, named in zip(said.words[where], said.named[where], strict=True) if named}
 
 
-def _read(text: str) -> _Said:
-    """A passage's words, and which are names: with a capital inside a sentence, not at its begin.
-
-    >>> said = _read("LUND (AP) - The race was won by Zebulon Aldous.")
-    >>> [word for word, named in zip(said.words, said.named) if named]
-    ['zebulon', 'aldous']
-    """
-    # "isn't" is two words here, and the second says no.
-    text = _NOT.sub(" not", text)
-    words, named = list[str](), list[bool]()
-    for sentence in _sentences(text):
-        dateline = _DATELINE.match(sentence)
-        first = _WORD.search(sentence, dateline.end() if dateline else 0)
-        begins = first.end() if first and _STOP.search(sentence) and not sentence.isupper() else len(sentence)
-        for match in _WORD.finditer(sentence):
-            words.append(match.group().casefold())
-            named.append(match.start() >= begins and match.group()[0].isupper())
-    return _Said(words, named)
-
-
 def _sentences(text: str) -> Iterator[str]:
     start = 0
     for match in _BREAK.finditer(text):
@@ -192,7 +194,7 @@ def find_copy(document: Document, quote: str, short: str) -> tuple[Span, Span] |
     Returns:
         Both `[start, end)` in the document's text; None where its words differ in what matters.
     """
-    wanted, answer, quoted = same_words(quote).split(), same_words(short), _read(quote)
+    wanted, answer, quoted = same_words(quote).split(), same_words(short), _Said(quote)
     best: tuple[float, Span, Span] | None = None
     spoken = [same_words(sentence.of(document.text)) for sentence in document.sentences]
     for at, words in enumerate(spoken):
@@ -205,7 +207,7 @@ def find_copy(document: Document, quote: str, short: str) -> tuple[Span, Span] |
             span = Span(document.sentences[first].start, document.sentences[last - 1].end)
             if share > _DIFFERENT:
                 continue
-            said = _read(span.of(document.text))
+            said = _Said(span.of(document.text))
             if _decisive(said.words) != _decisive(quoted.words) or _told_apart(said, quoted):
                 continue
             highlight = _place_of(document.text, document.sentences[at], answer)
