@@ -7,7 +7,7 @@ boxes are part of what a reader sees; deleted text, comments, field codes and ru
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.errors import FileError
@@ -224,14 +224,7 @@ def _text(paragraph: Any, styles: _Styles) -> str:
 
 def _boxes(paragraph: Any) -> Iterator[Any]:
     """The text boxes that hang on a paragraph, each once (Word writes a fallback copy)."""
-    stack: list[Any] = list(reversed(paragraph))
-    while stack:
-        element = stack.pop()
-        kind = local_name(element.tag)
-        if kind == "txbxcontent":
-            yield element
-        elif kind not in _UNSEEN:
-            stack.extend(reversed(element))
+    return _outermost(paragraph, "txbxcontent", lambda name: name not in _UNSEEN)
 
 
 def _add_table(table: Any, out: Canonical, styles: _Styles) -> None:
@@ -269,15 +262,26 @@ def _is_gone(element: Any) -> bool:
 
 def _below(element: Any, kind: str) -> Iterator[Any]:
     """Rows of a table or cells of a row that are shown, also inside content controls, not of inner tables."""
-    stack: list[Any] = list(reversed(element))
+    found = _outermost(element, kind, lambda name: name in ("sdt", "sdtcontent", "customxml", "ins"))
+    return (child for child in found if not _is_gone(child))
+
+
+def _outermost(root: Any, kind: str, entered: Callable[[str], bool]) -> Iterator[Any]:
+    """Elements of a kind below another, in document order; none inside one that is found.
+
+    Args:
+        root: is not looked at itself.
+        kind: the elements' local name.
+        entered: whether elements of another name are looked into.
+    """
+    stack: list[Any] = list(reversed(root))
     while stack:
-        child = stack.pop()
-        name = local_name(child.tag)
+        element = stack.pop()
+        name = local_name(element.tag)
         if name == kind:
-            if not _is_gone(child):
-                yield child
-        elif name in ("sdt", "sdtcontent", "customxml", "ins"):
-            stack.extend(reversed(child))
+            yield element
+        elif entered(name):
+            stack.extend(reversed(element))
 
 
 def _add_notes(opened: Zipped, part: str, out: Canonical, styles: _Styles) -> None:
