@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from rag.errors import ModelError
 from rag.training.augment import bare_question, furniture, typographic
+from rag.training.cuts import cut_out, cut_sentence
 from rag.training.data import Corpus, Question, article_of
 from rag.training.swaps import swap
 
@@ -39,6 +40,8 @@ class Recipe:
         p_neighbour: the end of the paragraph before in front of a short one.
         p_bare: the question without its mark.
         p_swap: another name or number in the question: no answer.
+        p_cut: the answer taken out of its sentence, where that can do without it: no answer.
+        p_cut_sentence: the answer's whole sentence taken out: no answer.
         p_miss: a long paragraph cut so that the answer is outside: no answer.
         p_miss_written: the same in articles written for this project.
     """
@@ -53,11 +56,13 @@ class Recipe:
     p_miss: float = 0.05
     p_miss_written: float = 0.2
     p_swap: float = 0.12
+    p_cut: float = 0.2
+    p_cut_sentence: float = 0.05
 
     @classmethod
     def plain(cls, max_tokens: int) -> Recipe:
         """Nothing but the text itself, cut at one length."""
-        return cls(((max_tokens, 1.0),), 64, *[0.0] * 8)
+        return cls(((max_tokens, 1.0),), 64, *[0.0] * 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +166,15 @@ class WindowMaker:
         body = self._plain[idx]
         if idx in self._curly and rng.random() < r.p_curly:
             body = self._curly[idx]
-        answer = None
+        answer = gone = None
         if question.answerable and swapped is None:
             answer = _token_range(body, question.answers[0])
             if answer is None:
                 return None
+            gone = self._gone(self.corpus.paragraphs[idx].text, question.answers, rng)
+            if gone is not None:
+                body = _without(body, gone)
+                answer = (min(answer[0], len(body) - 1),) * 2  # where it stood
         before, after = self._around(idx, body, rng)
         limit = rng.choices([n for n, _ in r.lengths], [p for _, p in r.lengths])[0]
         room = limit - len(asked) - self._n_marks
@@ -174,7 +183,7 @@ class WindowMaker:
         if answer is not None:
             answer = (answer[0] + n_before, answer[1] + n_before)
         lo, hi, answer = self._choose(question, idx, whole, asked, room, answer, rng)
-        return self._window(question, idx, asked, whole, lo, hi, answer)
+        return self._window(question, idx, asked, whole, lo, hi, None if gone else answer)
 
     def cover(self, question: Question, stride: int) -> list[Window]:
         """Windows over the whole paragraph, each overlapping the next by `stride` tokens.
@@ -192,6 +201,17 @@ class WindowMaker:
             if lo + room >= len(body):
                 break
         return found
+
+    def _gone(
+        self, text: str, answers: Sequence[tuple[int, int]], rng: random.Random
+    ) -> tuple[int, int] | None:
+        """What this time is taken out of the text, so that it holds no answer."""
+        draw = rng.random()
+        if draw >= self.recipe.p_cut + self.recipe.p_cut_sentence:
+            return None
+        gone = (cut_out if draw < self.recipe.p_cut else cut_sentence)(text, *answers[0])
+        held = gone is not None and all(gone[0] <= start and end <= gone[1] for start, end in answers)
+        return gone if held else None
 
     def _around(self, idx: int, body: Tokens, rng: random.Random) -> tuple[list[Tokens], list[Tokens]]:
         r = self.recipe
@@ -326,6 +346,11 @@ def _marks(tokenizer: Tokenizer) -> tuple[int, list[int], int]:
 def _token_range(tokens: Tokens, span: tuple[int, int]) -> tuple[int, int] | None:
     hit = np.flatnonzero((tokens.ends > span[0]) & (tokens.starts < span[1]))
     return (int(hit[0]), int(hit[-1])) if len(hit) else None
+
+
+def _without(tokens: Tokens, span: tuple[int, int]) -> Tokens:
+    kept = (tokens.ends <= span[0]) | (tokens.starts >= span[1])
+    return Tokens(tokens.ids[kept], tokens.starts[kept], tokens.ends[kept])
 
 
 def _join(parts: Sequence[Tokens]) -> Tokens:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from rag.training.augment import bare_question, furniture, typographic
 from rag.training.batches import batches, pad
+from rag.training.cuts import cut_out, cut_sentence
 from rag.training.data import Corpus, Question
 from rag.training.swaps import swap
 from rag.training.windows import Recipe, WindowMaker
@@ -25,6 +26,8 @@ SHORT = Recipe(
     p_bare=0.5,
     p_miss=0.2,
     p_swap=0.1,
+    p_cut=0.05,
+    p_cut_sentence=0.05,
 )
 
 
@@ -145,6 +148,73 @@ def test_a_swapped_question_asks_for_what_the_paragraph_only_mentions(corpus: Co
     assert asked == "What did Otto Weiss rebuild in 1871?"
     assert swap("What was broken?", text, "wall", random.Random(1)) is None
     assert swap("Who rebuilt it in 1902?", text, "Otto Weiss", random.Random(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "left"),
+    [
+        (
+            "The chips were banned in September, before the talks.",
+            "September",
+            "The chips were banned, before the talks.",
+        ),
+        ("In 1902, Otto came. He left.", "1902", "Otto came. He left."),
+        ("Her deputy, Otto Weiss, left for Rome.", "Otto Weiss", "Her deputy, left for Rome."),
+        ("The mill (1902) burnt down.", "1902", "The mill burnt down."),
+        ("It failed because the runners jammed.", "the runners jammed", "It failed."),
+        ("He was accused of selling secrets.", "selling secrets", "He was accused."),
+    ],
+)
+def test_an_answer_is_taken_out_with_the_word_that_brings_it_in(text: str, answer: str, left: str) -> None:
+    start = text.index(answer)
+    gone = cut_out(text, start, start + len(answer))
+    assert gone is not None
+    assert text[: gone[0]] + text[gone[1] :] == left
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Otto Weiss rebuilt the wall.", "Otto Weiss"),
+        ("He came in May. They met in May, he said.", "May"),
+        ("In 1902", "1902"),
+    ],
+)
+def test_what_a_sentence_needs_or_says_elsewhere_stays(text: str, answer: str) -> None:
+    start = text.index(answer)
+    assert cut_out(text, start, start + len(answer)) is None
+
+
+def test_a_sentence_with_the_answer_is_taken_out_whole() -> None:
+    rest = (
+        "The wall was old and had been broken in two places by the storm of that year, and nobody mended it."
+    )
+    text = f"{rest} Otto Weiss rebuilt it. It stood."
+    start = text.index("Otto")
+    gone = cut_sentence(text, start, start + len("Otto Weiss"))
+    assert gone is not None
+    assert text[: gone[0]] + text[gone[1] :] == f"{rest} It stood."
+    assert cut_sentence("Otto Weiss rebuilt it. It stood.", 0, 10) is None
+
+
+def test_windows_without_their_answer_have_no_target(corpus: Corpus, tokenizer: Tokenizer) -> None:
+    maker = WindowMaker(
+        corpus, tokenizer, Recipe(((200, 1.0),), 64, *[0.0] * 8, p_cut=1.0, p_cut_sentence=0.0)
+    )
+    n_cut = 0
+    for question in corpus.questions:
+        if not question.answerable:
+            continue
+        window = maker.cut(question, random.Random(0))
+        assert window is not None
+        text, span = corpus.paragraphs[window.paragraph_idx].text, question.answers[0]
+        gone = cut_out(text, *span)
+        assert window.answerable == (gone is None)
+        if gone is not None:
+            n_cut += 1
+            assert not ((window.starts >= gone[0]) & (window.starts < gone[1])).any()
+            assert window.ends.max() == len(text)
+    assert n_cut
 
 
 def test_a_bare_question_keeps_its_words() -> None:
