@@ -185,6 +185,14 @@ def test_fitted_probabilities_mean_what_they_say() -> None:
     assert risks[0] > risks[-1]
 
 
+def test_no_risk_is_told_of_a_handful_of_answers() -> None:
+    examples = _examples(200)
+    calibration = fit(examples, reader_id="r", fitted_on="made", names=("reader", "noise"))
+    said = [calibration.confidence(example.features) for example in examples]
+    assert min(sum(c >= cut for c in said) for cut, _, _ in calibration.risk_curve) >= 20
+    assert len(fit(_examples(25), reader_id="r", fitted_on="made", names=("reader",)).risk_curve) > 0
+
+
 def test_too_few_questions_to_fit() -> None:
     right = [dataclasses.replace(example, right=True) for example in _examples(50)]
     with pytest.raises(DatasetError, match="at least 10 of each"):
