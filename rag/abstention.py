@@ -97,6 +97,8 @@ class Calibration:
         Raises:
             ModelError: a feature that the calibration needs is not given.
         """
+        if features.get("names_nothing"):
+            return OFF_TOPIC
         if features.get("unread"):
             # Nothing was read: words alone decide, and are never much of a reason.
             return min(1.0, self.threshold * features.get("quote_coverage", 0.0) / UNREAD_COVERAGE)
@@ -155,6 +157,8 @@ class Calibration:
         return min(reached)
 
     def _reason(self, features: Mapping[str, float], confidence: float, threshold: float) -> str:
+        if features.get("names_nothing"):
+            return "nothing in the question says what it is about; ask in a whole sentence, with a name or a noun"
         if self._off_topic(features):
             return (
                 f"no passage is about this: best cosine {features['dense_top']:.2f} is under {self.floor:.2f}, "

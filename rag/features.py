@@ -34,6 +34,7 @@ FEATURES = (
     "numbers_missing",
     "rank",
     "unread",
+    "names_nothing",
 )
 
 # Those that the decision is fitted on by default: with a few hundred questions, more of them only overfit.
@@ -78,7 +79,7 @@ def describe(
         spelling too, where they are in one), 0 to 1; `names_missing`,
         `numbers_missing`, how many of the question's names its document lacks, and of its numbers its
         chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits; `unread`, 1 where the reader does
-        not know the script of the chunk.
+        not know the script of the chunk; `names_nothing`, 1 where the question holds small words only.
     """
     if not candidates:
         return None
@@ -105,6 +106,7 @@ def describe(
         "numbers_missing": float(min(2, len(_missing(_NUMBER.findall(question), near)))),
         "rank": math.log1p(rank),
         "unread": float(best.reading.unread),
+        "names_nothing": float(words.names_nothing(question)),
     }
 
 

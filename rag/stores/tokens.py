@@ -276,6 +276,12 @@ class TermMaker:
         stops = self._stops(self._asked(text))
         return [word for word in found if not _is_stop(word, stops)] or found
 
+    def names_nothing(self, text: str) -> bool:
+        """Whether a question holds small words only, none of them written as a name: "When?", "Who was it?"."""
+        stops = self._stops(self._asked(text))
+        named = any(word[:1].isupper() for word in text.split()[1:])
+        return not named and all(_is_stop(word, stops) for word in words(text))
+
     def _asked(self, text: str) -> str | None:
         """The question's language; where nothing tells it, the default one if the index has that."""
         default = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in self.stop_words else None

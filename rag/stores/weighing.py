@@ -65,6 +65,10 @@ class Weighing:
         """Those that the chunks are in, ISO 639-1."""
         return frozenset(self._terms.stop_words)
 
+    def names_nothing(self, query: str) -> bool:
+        """Whether nothing in the question tells what it is about: small words only."""
+        return self._terms.names_nothing(query)
+
     def weights(self, query: str) -> dict[str, float]:
         """The question's words, folded, each with its rarity in this corpus."""
         kept = zip(self._terms.content(query), self._by_word(query), strict=True)

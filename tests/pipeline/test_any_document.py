@@ -58,3 +58,17 @@ def test_every_quote_is_the_text_at_its_offsets(before: str, after: str, questio
 def test_a_text_that_is_no_utf8_is_refused_by_name(pipeline: Pipeline) -> None:
     with pytest.raises(SourceError, match=r"'b\.txt': half of a surrogate pair at character 4"):
         pipeline.read("When was it opened?", {"a.txt": "In 1932.", "b.txt": "It w\ud800as."})
+
+
+@pytest.mark.parametrize("question", ["the", "When?", "Who was it?", "???", "¿Qué es?"])
+def test_a_question_that_names_nothing_is_refused_and_says_so(pipeline: Pipeline, question: str) -> None:
+    answer = pipeline.ask(question)
+    assert not answer.found
+    assert "nothing in the question says what it is about" in str(answer.reason)
+
+
+def test_a_name_that_is_a_small_word_too_names_something() -> None:
+    text = (
+        "The WHO was founded in April 1948. It has its seat in Geneva, and a hundred and ninety-four members."
+    )
+    assert Pipeline.from_texts({"a.txt": text}).ask("When was the WHO founded?").short == "April 1948"
