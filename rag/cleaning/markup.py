@@ -57,12 +57,20 @@ _COMPOUND_PARTS = frozenset(
     "near new no non off old on one open part post pre pro real self semi short single six state ten three "
     "two up well wide world year".split()
 )
+# Characters that are hardly ever plain words: any of them may begin markup, a blank or nothing at all.
+_MARKING = f"<&!\\[\\]*{INVISIBLE}\x00-\x1f\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_MARKING += "\ufb00-\ufb06\ud800-\udfff"
+# What marks a line at its beginning, as a class of characters.
+_BEGINNING = "#>+•‣◦▪●○·-"
 # The places where anything but plain words can begin; everything between two of them is copied as it is.
 _CANDIDATE = re.compile(
-    f"[<&!\\[\\]*{INVISIBLE}\x00-\x1f\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-    "\ufb00-\ufb06\ud800-\udfff]| (?=\\s)|(?<=\\w)[-\u2010](?=\\s)|^[#>+•‣◦▪●○·-]",
+    f"[{_MARKING}]| (?=\\s)|(?<=\\w)[-\u2010](?=\\s)|^[{_BEGINNING}]",
     re.MULTILINE,
 )
+# A class alone is searched for ten times as fast as the choice above, one of ASCII faster still.
+_MARKED = re.compile(f"[{_MARKING}]")
+_NOT_FIRST = f" {_BEGINNING}"
+_ASCII_MARKED = re.compile("[<&!\\[\\]*\x00-\x1f\x7f]")
 
 
 class Piece(NamedTuple):
@@ -91,13 +99,20 @@ def is_tag(match: re.Match[str]) -> bool:
 
 
 def is_plain(text: str, start: int, end: int) -> bool:
-    """Whether `text[start:end]` shows as it is: words in ASCII with single blanks between them.
+    """Whether `scan` would copy `text[start:end]` as it is, blanks at neither end; False where it is not plain to see.
 
-    >>> is_plain("Rates rose.", 0, 11), is_plain(" Rates <b>rose</b>.", 0, 19)
+    >>> is_plain("Rates “rose”.", 0, 13), is_plain(" Rates <b>rose</b>.", 0, 19)
     (True, False)
     """
-    chunk = text[start:end]
-    return chunk.isascii() and chunk == chunk.strip() and _CANDIDATE.search(text, start, end) is None
+    shown = text[start:end]
+    return not (
+        shown[:1] in _NOT_FIRST  # as is the empty string
+        or shown[-1] == " "
+        or "  " in shown
+        or "- " in shown
+        or "\u2010 " in shown
+        or (_ASCII_MARKED if shown.isascii() else _MARKED).search(shown)
+    )
 
 
 def opaque_ranges(text: str) -> list[tuple[int, int]]:

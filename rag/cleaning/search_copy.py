@@ -99,13 +99,18 @@ def join_search_copies(text: str, spans: Sequence[Span]) -> MappedText:
 
     No space is put where two spans touch (Chinese sentences), for the raw text has none either.
     """
-    if len(spans) == 1 and is_plain(text, spans[0].start, spans[0].end):
+    if len(spans) == 1:
         start, end = spans[0].start, spans[0].end
-        return MappedText(text[start:end], ((0, start), (end - start, end)) if start < end else ())
+        alone = text[start:end]
+        if unicodedata.is_normalized("NFC", alone) and is_plain(text, start, end):
+            return MappedText(alone, ((0, start), (end - start, end)))
     builder = _Builder()
     for span in spans:
         if builder.size and span.start > builder.raw_end:
             builder.blank(builder.raw_end, span.start)
+        if is_plain(text, span.start, span.end):
+            builder.add(text[span.start : span.end], span.start, span.end)
+            continue
         for start, end, shown in scan(text, span.start, span.end):
             if shown is None:
                 builder.add(text[start:end], start, end)
