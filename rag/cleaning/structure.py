@@ -20,7 +20,7 @@ from rag.sentences import split_sentences
 
 __all__ = ["Block", "Structure", "read_structure"]
 
-_CREDIT_WORD = re.compile(r"photo|image|picture|credit|courtesy|illustration|foto|bild", re.IGNORECASE)
+_CREDIT_WORDS = ("photo", "image", "picture", "credit", "courtesy", "illustration", "foto", "bild")
 _WORDED = re.compile(r"[^\r\n]")
 _STRETCH = 1_000_000  # characters
 _MAX_CAPTION = 700
@@ -262,7 +262,8 @@ def _credit(mapped: MappedText, paragraph: Paragraph) -> tuple[int, int] | None:
     """Where a picture's credit stands after its caption: (end of the caption, start of the credit), raw."""
     if paragraph.kind != "prose" or len(mapped.text) > _MAX_CAPTION:
         return None
-    if ends_sentence(mapped.text) and not _CREDIT_WORD.search(mapped.text):
+    folded = mapped.text.casefold()
+    if ends_sentence(mapped.text) and not any(word in folded for word in _CREDIT_WORDS):
         return None  # the rule for nearly every paragraph, and much the quicker look
     match = TRAILING_CREDIT.search(mapped.text)
     if match is None or match.start() == 0:
