@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,9 @@ _ARRAYS: dict[str, tuple[str, list[type[np.generic]]]] = {
     "bounds": ("words.bounds.npy", [np.float32]),
 }
 TERMS = "words.terms"
+
+# Texts whose words are counted at a time: few enough to hold each word of theirs as often as it stands there.
+_TEXTS = 4_096
 
 # Postings that are gone through at a time.
 _STEP = 1 << 22
@@ -92,27 +96,21 @@ class Postings:
         if len(known) != len(texts):
             raise ConfigError(f"{len(known)} languages for {len(texts)} texts; expected one each")
         maker = TermMaker.for_languages(known or [DEFAULT_LANGUAGE])
-        numbers: dict[str, int] = {}
-        of_term, counts = array("i"), array("i")
-        n_terms, lengths = np.empty(len(texts), np.int64), np.empty(len(texts), np.int32)
-        for chunk, (text, language) in enumerate(zip(texts, known, strict=True)):
-            found = maker.of_chunk(text, language)
-            counted = Counter(found)
-            of_term.extend([numbers.setdefault(term, len(numbers)) for term in counted])
-            counts.extend(counted.values())
-            n_terms[chunk], lengths[chunk] = len(counted), len(found)
+        numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        lengths = np.empty(len(texts), np.int32)
+        counted = []
+        for begin in range(0, max(1, len(texts)), _TEXTS):
+            said = array("i")
+            for chunk in range(begin, min(begin + _TEXTS, len(texts))):
+                found = maker.of_chunk(texts[chunk], known[chunk])
+                said.extend(map(numbers.__getitem__, found))
+                lengths[chunk] = len(found)
+            counted.append(_counted(np.frombuffer(said, np.int32), lengths[begin : begin + _TEXTS], begin))
+        terms, chunks, counts = (np.concatenate(some) for some in zip(*counted, strict=True))
         names = sorted(numbers)
         place = np.empty(len(names), np.int32)
         place[[numbers[name] for name in names]] = np.arange(len(names))
-        chunks = np.repeat(np.arange(len(texts), dtype=np.int32), n_terms)
-        return _assembled(
-            names,
-            place[np.frombuffer(of_term, np.int32)],
-            chunks,
-            np.frombuffer(counts, np.int32),
-            lengths,
-            maker.stop_words,
-        )
+        return _assembled(names, place[terms], chunks, counts, lengths, maker.stop_words)
 
     def term_postings(self, number: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
         """The chunks that hold a term, ascending, and how often."""
@@ -198,6 +196,25 @@ def merge_postings(parts: Sequence[Postings], places: Sequence[Ints], n_chunks: 
     stops = {language: words for part in parts for language, words in part.stop_words.items()}
     return _assembled(
         names, np.concatenate(terms), np.concatenate(chunks), np.concatenate(counts), lengths, stops
+    )
+
+
+def _counted(
+    terms: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32], first: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Each pair of a chunk and a term that it holds once, with how often it does: (terms, chunks, counts).
+
+    Args:
+        terms: of all the chunks' words, one chunk after the other.
+        lengths: how many there are of each chunk.
+        first: the first chunk's place.
+    """
+    keys = np.repeat(np.arange(len(lengths), dtype=np.int64) << 32, lengths) | terms
+    keys, counts = np.unique(keys, return_counts=True)
+    return (
+        (keys & 0xFFFFFFFF).astype(np.int32),
+        (keys >> 32).astype(np.int32) + np.int32(first),
+        counts.astype(np.int32),
     )
 
 
