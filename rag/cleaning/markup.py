@@ -67,7 +67,7 @@ _CANDIDATE = re.compile(
     f"[{_MARKING}]| (?=\\s)|(?<=\\w)[-\u2010](?=\\s)|^[{_BEGINNING}]",
     re.MULTILINE,
 )
-# A class alone is searched for ten times as fast as the choice above, one of ASCII faster still.
+# A class alone is searched for seven times as fast as the choice above, one of ASCII ten times.
 _MARKED = re.compile(f"[{_MARKING}]")
 _NOT_FIRST = f" {_BEGINNING}"
 _ASCII_MARKED = re.compile("[<&!\\[\\]*\x00-\x1f\x7f]")

@@ -207,6 +207,17 @@ def test_sketches() -> None:
     assert group_copies([], np.zeros((0, SKETCH_SIZE), np.uint32)) == []
 
 
+def test_sketches_are_those_of_datasketch() -> None:
+    from datasketch import MinHash
+
+    text = " ".join([*STORY, *OTHERS.values(), "北京大学 œuvre"])
+    theirs = MinHash(SKETCH_SIZE, seed=1, scheme="affine32")
+    theirs.update_batch([run.encode() for run in shingles(text)])
+    assert sketch_texts([text]).tolist() == theirs.hashvalues.tolist()
+    empty = MinHash(SKETCH_SIZE, seed=1, scheme="affine32")
+    assert sketch_texts([]).tolist() == empty.hashvalues.tolist()
+
+
 def test_copies_are_found_among_many_that_are_none() -> None:
     made = np.random.default_rng(4)
     sketches = made.integers(1, 2**32, (300, SKETCH_SIZE), np.uint32)
