@@ -41,7 +41,7 @@ from rag.evaluation.question_sets import Question
 from rag.features import DECIDING
 from rag.pipeline import Pipeline
 from rag.progress import bar
-from rag.reader import BUNDLED_READER, Reader, Reading
+from rag.reader import BUNDLED_READER, N_BEST, Reader, Reading
 from rag.sentences import split_sentences
 
 READS = (1, 2, 4, 8, 12, 16)
@@ -65,7 +65,7 @@ class SentenceReader(Reader):
         super().__init__()
         self._encoder = encoder
 
-    def read(self, question: str, passages: Sequence[str], n_best: int = 5) -> list[Reading]:
+    def read(self, question: str, passages: Sequence[str], n_best: int = N_BEST) -> list[Reading]:
         asked = self._encoder.encode_query(question)
         spans = [(i, a, b) for i, text in enumerate(passages) for a, b in split_sentences(text)]
         if not spans:

@@ -8,6 +8,7 @@ much, the one that more places give comes first.
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from rag.citation import quote_span, same_words, says
+from rag.citation import quote_span, same_words, says, sentences_of
 from rag.cleaning import MappedText, search_copy
 from rag.datatypes import Chunk, Document, Span
 from rag.imprint import value_at
@@ -23,6 +24,8 @@ from rag.reader import Reading
 from rag.retriever import Hit
 
 __all__ = ["Candidate", "RankWeights", "find_candidates", "to_document"]
+
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 # Kinds of block that name what follows rather than say it: quoted only where nothing else is near.
 _NAMES_ONLY = frozenset({"heading", "title", "caption"})
@@ -164,10 +167,21 @@ def _place(
         span = value_at(hit, reading.start, reading.end)
     else:
         span = _trim(document.text, to_document(hit.chunk, reading.start, reading.end))
-    if span is None or len(span) == 0:
+    if span is None or len(span) == 0 or (not hit.imprint and _joins_paragraphs(document, span)):
         return None
     score = reading.score + weights.retrieval * hit.score
     return _candidate(document, span, hit, reading, score, max_quote_words, weights)
+
+
+def _joins_paragraphs(document: Document, span: Span) -> bool:
+    """Whether the span runs over a blank line into another sentence; the lines of a list have none between them.
+
+    A sentence that a page break splits is one, blank line or not.
+    """
+    if not _BLANK_LINE.search(span.of(document.text)):
+        return False
+    first, last = sentences_of(document, span)
+    return first < last
 
 
 def _sentences(

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from rag.datatypes import Citation, Document, Span
 from rag.errors import CitationError
 
-__all__ = ["cite", "quote_span", "same_words", "says"]
+__all__ = ["cite", "quote_span", "same_words", "says", "sentences_of"]
 
 _CLAUSE_END = re.compile(r"[;:,.!?…。！？；，、–—]\s*|\s[-–—]\s|\n+")
 _WORD = re.compile(r"\w+")
@@ -32,16 +32,23 @@ def quote_span(document: Document, highlight: Span, max_words: int) -> Span:
         max_words: what a quote should stay within.
     """
     sentences = document.sentences
-    ends = [sentence.end for sentence in sentences]
-    starts = [sentence.start for sentence in sentences]
-    first = bisect_right(ends, highlight.start)
-    last = bisect_left(starts, highlight.end) - 1
+    first, last = sentences_of(document, highlight)
     if not 0 <= first <= last < len(sentences):
         return highlight
     span = Span(min(sentences[first].start, highlight.start), max(sentences[last].end, highlight.end))
     if len(_WORD.findall(span.of(document.text))) <= 2 * max_words:
         return span
     return _clauses_around(document.text, span, highlight, max_words)
+
+
+def sentences_of(document: Document, span: Span) -> tuple[int, int]:
+    """The places, in `Document.sentences`, of the first and the last sentence that a span touches.
+
+    Where it touches none the first place is beyond the last.
+    """
+    first = bisect_right(document.sentences, span.start, key=lambda sentence: sentence.end)
+    last = bisect_left(document.sentences, span.end, key=lambda sentence: sentence.start) - 1
+    return first, last
 
 
 def _clauses_around(text: str, span: Span, highlight: Span, max_words: int) -> Span:

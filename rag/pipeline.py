@@ -45,6 +45,8 @@ __all__ = ["Considered", "Pipeline"]
 
 # Copies of a quote that are cited at most.
 _MOST_COPIES = 50
+# What says something else and is this far behind the best is no second answer.
+_FAR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +409,8 @@ def _ordered(considered: Considered) -> Iterator[Candidate]:
     agreeing = [c.reading.score > 0 and says(same_words(c.quote.of(c.document.text)), words) for c in others]
     yield from compress(others, agreeing)
     for candidate, agrees in zip(others, agreeing, strict=True):
-        if not agrees and (not considered.decision.found or candidate.reading.score > 0):
+        near = candidate.reading.score > 0 and candidate.score > best.score - _FAR
+        if not agrees and (near or not considered.decision.found):
             yield candidate
 
 

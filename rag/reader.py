@@ -23,13 +23,15 @@ from rag.config import ReadConfig
 from rag.inference import check_sha256, open_session, read_card, side_by_side
 from rag.sentences import split_sentences
 
-__all__ = ["BUNDLED_READER", "Reader", "Reading"]
+__all__ = ["BUNDLED_READER", "N_BEST", "Reader", "Reading"]
 
 BUNDLED_READER = Path(__file__).parent / "models" / "reader"
 FORMAT = 1
 MAX_QUESTION_TOKENS = 64
 MAX_WINDOW_TOKENS = 384
 STRIDE_TOKENS = 128
+# Spans kept of each passage. Many of them are one place a word longer or shorter; 20 leave room for other places.
+N_BEST = 20
 _QUESTION_MARKS = ("?", "？", "؟")
 _AFTER_MARK = " .!\"'”’»)]"
 _MOST_UNKNOWN = 0.3
@@ -100,7 +102,7 @@ class Reader:
         """The model file's sha256; a calibration belongs to one reader."""
         return str(self.card["files"]["reader.onnx"]["sha256"])
 
-    def read(self, question: str, passages: Sequence[str], n_best: int = 5) -> list[Reading]:
+    def read(self, question: str, passages: Sequence[str], n_best: int = N_BEST) -> list[Reading]:
         """The best spans of each passage, best first over all.
 
         A passage longer than the model's window is read in overlapping windows; of a question longer

@@ -109,3 +109,16 @@ def test_an_answer_is_cited_with_the_text_that_agrees_not_with_the_one_that_cont
     answer = Pipeline.from_texts(KEEPERS).ask("How many keepers does the zoo of Tarn have?", top_k=2)
     assert answer.short == "5"
     assert {citation.doc_id for citation in answer.citations} == {"a.txt", "c.txt"}
+
+
+def test_no_short_answer_runs_from_one_paragraph_into_the_next() -> None:
+    text = "Answers of the week\n\nThe first: Vermont.\n\nMassachusetts followed in May. It took a year."
+    found = candidates([(text, "Vermont. Massachusetts", 9.0), (text, "Massachusetts", 1.0)])
+    assert [candidate.short for candidate in found] == ["Massachusetts"]
+
+
+def test_a_short_answer_may_hold_a_page_break_within_its_sentence_and_the_lines_of_a_list() -> None:
+    broken = "The plan was made by the two men who had been sent to the capital by the\n\nking of Tarn in May 1902."
+    listed = "They bought three things:\n- bread\n- salt\n- oil\nand went home."
+    assert [c.short for c in candidates([(broken, "the king of Tarn", 2.0)])] == ["the\n\nking of Tarn"]
+    assert [c.short for c in candidates([(listed, "bread salt", 2.0)])] == ["bread\n- salt"]
