@@ -1,17 +1,17 @@
 """Near-duplicate documents: a MinHash of each one's words, and which are copies of one another.
 
 The share of equal places in two sketches estimates how many of all the runs of three words in two documents
-are in both (Broder, "On the resemblance and containment of documents", 1997). Locality-sensitive hashing
-finds the pairs worth comparing, so that ten thousand documents take under a second.
-
-Sketches and bands are those of `datasketch` 2 (a test compares the sketches to the bit), without importing it:
-with SciPy that takes longer than all the arithmetic here for a thousand articles.
+are in both (Broder, "On the resemblance and containment of documents", 1997). Locality-sensitive hashing by
+`datasketch` finds the pairs worth comparing, so that ten thousand documents take under a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import sha1
+from operator import index
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,7 @@ LEAST_ALIKE = 0.5
 
 _RUN = 3  # words
 _SEED = 1
-# Documents are compared where one of these stretches of their sketches is the same: so finds nearly all pairs
-# that are `LEAST_ALIKE`, and few that are not.
-_BANDS = tuple((begin, begin + 4) for begin in range(0, 56, 4))
+_SCHEME = "affine32"
 _STEP = 50_000  # runs of words hashed at a time
 
 Sketches = npt.NDArray[np.uint32]
@@ -51,37 +49,26 @@ def shingles(text: str) -> set[str]:
 
 def sketch_texts(texts: Iterable[str]) -> Sketches:
     """The sketch of a document from the texts of its chunks: uint32, (64,)."""
-    made = np.full(SKETCH_SIZE, 0xFFFFFFFF, np.uint32)
+    made = _empty().copy()
     runs = list(set[str]().union(*map(shingles, texts)))  # the least of all hashes: in any order
     for begin in range(0, len(runs), _STEP):
-        hashes = np.multiply.outer(_FACTORS, _mixed(_numbers(runs[begin : begin + _STEP])))
-        hashes += _SUMMANDS[:, None]
-        np.minimum(made, hashes.min(axis=1), out=made)
-    return made
+        made.update_batch(_numbers(runs[begin : begin + _STEP]))
+    return np.asarray(made.hashvalues, np.uint32)
 
 
-def _permutations() -> tuple[Sketches, Sketches]:
-    """Factors, all of them odd, and summands: each pair permutes all numbers of 32 bits in its own way."""
-    drawn = np.random.RandomState(_SEED)
-    factors = drawn.randint(0, 1 << 31, SKETCH_SIZE, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    return factors, drawn.randint(0, 1 << 32, SKETCH_SIZE, dtype=np.uint32)
+@lru_cache(maxsize=1)
+def _empty() -> Any:
+    """A sketch of nothing; what it takes to make one is the same for all."""
+    from datasketch import MinHash
+
+    return MinHash(SKETCH_SIZE, seed=_SEED, scheme=_SCHEME, hashfunc=index)
 
 
-_FACTORS, _SUMMANDS = _permutations()
-
-
-def _numbers(runs: Sequence[str]) -> Sketches:
-    """The first four bytes of the SHA-1 of each."""
+def _numbers(runs: Sequence[str]) -> list[int]:
+    """What `datasketch`'s own hash function gives for each, all at once: the first four bytes of the SHA-1."""
     digests = b"".join([sha1(run.encode(), usedforsecurity=False).digest()[:4] for run in runs])
-    return np.frombuffer(digests, "<u4").astype(np.uint32)
-
-
-def _mixed(numbers: Sketches) -> Sketches:
-    """Each number's bits spread over all of it: the last step of MurmurHash3 (Appleby)."""
-    numbers = (numbers ^ (numbers >> np.uint32(16))) * np.uint32(0x85EBCA6B)
-    numbers = (numbers ^ (numbers >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    mixed: Sketches = numbers ^ (numbers >> np.uint32(16))
-    return mixed
+    numbers: list[int] = np.frombuffer(digests, "<u4").tolist()
+    return numbers
 
 
 def group_copies(names: Sequence[str], sketches: Sketches) -> list[list[str]]:
@@ -99,28 +86,29 @@ def group_copies(names: Sequence[str], sketches: Sketches) -> list[list[str]]:
     worth = np.flatnonzero(sketches.any(axis=1)).tolist()
     if len(worth) < 2:
         return []
-    firsts: dict[tuple[int, bytes], list[int]] = {}
+    from datasketch import LeanMinHash, MinHashLSH
+
+    finder = MinHashLSH(threshold=LEAST_ALIKE, num_perm=SKETCH_SIZE)
     groups: dict[int, list[str]] = {}
-    for place in sorted(_meeting(sketches, worth), key=names.__getitem__):
+    for place in sorted(_meeting(sketches, worth, finder.hashranges), key=names.__getitem__):
         own = sketches[place]
-        keys = [(begin, own[begin:end].tobytes()) for begin, end in _BANDS]
+        sketch = LeanMinHash(seed=_SEED, scheme=_SCHEME, hashvalues=own)
         # Only the first of each group is compared: a thousand copies cost a thousand looks, not a million.
-        found = sorted({first for key in keys for first in firsts.get(key, ())}, key=names.__getitem__)
+        found = sorted(finder.query(sketch), key=names.__getitem__)
         alike = [float((sketches[first] == own).mean()) for first in found]
         if alike and max(alike) >= LEAST_ALIKE:
             groups[found[int(np.argmax(alike))]].append(names[place])
         else:
             groups[place] = [names[place]]
-            for key in keys:
-                firsts.setdefault(key, []).append(place)
+            finder.insert(place, sketch, check_duplication=False)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _meeting(sketches: Sketches, worth: list[int]) -> list[int]:
-    """Those that share a whole band with another, the only ones that could be found; a few more by chance."""
+def _meeting(sketches: Sketches, worth: list[int], bands: Sequence[tuple[int, int]]) -> list[int]:
+    """Those that share a whole band with another, the only ones that the finder could find; a few more by chance."""
     meeting = np.zeros(len(worth), np.bool_)
     factors = np.random.default_rng(_SEED).integers(1, 2**63, SKETCH_SIZE, np.uint64) | np.uint64(1)
-    for begin, end in _BANDS:
+    for begin, end in bands:
         keys = (sketches[worth, begin:end] * factors[begin:end]).sum(axis=1, dtype=np.uint64)
         _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
         meeting |= counts[which] > 1
