@@ -105,7 +105,7 @@ def fit(
     )
     confidences = np.array([calibration.confidence(example.features) for example in examples])
     threshold = float(np.quantile(confidences[right], 1.0 - coverage))
-    curve = []
+    curve: list[tuple[float, float, float]] = []
     for cut in np.unique(np.round(confidences, 3)):
         answered = confidences >= cut
         if curve and answered.sum() < MIN_ANSWERED:
