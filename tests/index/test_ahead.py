@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_only_encoders_that_can_are_asked_side_by_side(monkeypatch: pytest.Monke
     monkeypatch.setattr("rag.ahead.n_threads", lambda: 1)
     with ahead(side) as working:
         assert working is side
+
+
+def test_threads_take_turns_as_before_once_the_last_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.ahead.n_threads", lambda: 2)
+    before = sys.getswitchinterval()
+    first, second = ahead(Side()), ahead(Side())
+    first.__enter__()
+    second.__enter__()
+    assert sys.getswitchinterval() < before
+    first.__exit__(None, None, None)
+    assert sys.getswitchinterval() < before
+    second.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before
 
 
 def test_the_index_is_the_same(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
