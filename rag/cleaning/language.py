@@ -138,7 +138,7 @@ def passage_language(text: str, default: str = "en") -> str:
     language = guess_language(text, default)
     if language == default or language not in STOP_WORDS:
         return language
-    found = _WORD.findall(text[:_SAMPLE].lower())
+    found = _letter_runs(text[:_SAMPLE])
     own = [word for word in found if word in STOP_WORDS[language]]
     others = sum(word in STOP_WORDS.get(default, ()) for word in found)
     plain = len(set(own)) >= _MIN_KINDS and len(own) >= max(0.2 * len(found), 2 * others)
@@ -161,7 +161,7 @@ def question_language(text: str) -> str | None:
             return code
     if "¿" in text or "¡" in text:
         return "es"
-    found = _WORD.findall(text.lower())
+    found = _letter_runs(text)
     hits = {code: sum(word in words for word in found) for code, words in _ASKED_WORDS.items()}
     hits["de"] += bool(re.search("[äöüß]", text))
     best = max(hits, key=lambda code: (hits[code], code == "en"))

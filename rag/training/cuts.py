@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from rag.sentences import split_sentences
+
 __all__ = ["cut_out", "cut_sentence"]
 
 _ADVERB = r"(?:about|around|only|nearly|almost|at least|more than|up to|over|early|late|mid)\s"
@@ -27,7 +29,6 @@ _FOLLOWED = re.compile(
     r"|\s(?:and|but|or|when|where|while|who|which|after|before|in|on|at|by|from|to|for|with|because|as|since|until"
     r"|was|were|had|has|is)\b"
 )
-_SENTENCE = re.compile(r"[.!?][\"'”’)\]]*(?=\s+[\"“'‘(]?[A-Z0-9])|\n\s*\n")
 _LEAST_LEFT = 80  # characters of a text whose sentence was taken out
 
 
@@ -67,9 +68,9 @@ def cut_sentence(text: str, start: int, end: int) -> tuple[int, int] | None:
     """
     if _repeated(text, start, end):
         return None
-    first = max((match.end() for match in _SENTENCE.finditer(text) if match.end() <= start), default=0)
-    after = _SENTENCE.search(text, max(start, end - 1))
-    last = after.end() if after else len(text)
+    sentences = split_sentences(text)
+    first = max((stop for _, stop in sentences if stop <= start), default=0)
+    last = min((stop for _, stop in sentences if stop >= end), default=len(text))
     return (first, last) if len(text) - (last - first) >= _LEAST_LEFT else None
 
 
