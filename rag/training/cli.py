@@ -82,6 +82,9 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     model.add_argument("--answerable-weight", type=float, default=1.0, help="of the head's loss")
     model.add_argument("--dropout", type=float, default=0.1)
     model.add_argument("--freeze-words", action=argparse.BooleanOptionalAction, default=True)
+    model.add_argument(
+        "--freeze-layers", type=int, default=0, help="lowest layers to keep as they are, and all embeddings"
+    )
 
     run = p.add_argument_group("run")
     run.add_argument("--out", type=Path, required=True)

@@ -25,6 +25,7 @@ from rag.training.data import LEAVE_OUT, Corpus, Question, drop_near_copies, loa
 from rag.training.distill import Teacher
 from rag.training.export import N_EVENED, export, onnx_forward, to_onnx
 from rag.training.loop import Settings, forward_of, train
+from rag.training.mirror import MirrorTeacher
 from rag.training.model import Reader
 from rag.training.negatives import mine_negatives
 from rag.training.schedule import Schedule
@@ -82,10 +83,13 @@ def run_train(args: argparse.Namespace) -> None:
     model = Reader.load(start, dropout=args.dropout).to(args.device)
     if args.freeze_words:
         model.freeze_words()
+    model.freeze_lower(args.freeze_layers)
     corpus = corpus_of(args, tune)
-    teacher = None
+    teacher: MirrorTeacher | Teacher | None = None
     if args.teacher:
-        teacher = Teacher.load(args.teacher, corpus, device=args.device, temperature=settings.temperature)
+        given: dict[str, Any] = {"device": args.device, "temperature": settings.temperature}
+        teacher = MirrorTeacher.of(args.teacher, tokenizer, **given)
+        teacher = teacher or Teacher.load(args.teacher, corpus, **given)
     recipe = Recipe()
     args.out.mkdir(parents=True, exist_ok=True)
     described = _describe(args, settings, recipe, corpus, start)
@@ -222,7 +226,8 @@ def _describe(
             f"gradients clipped at {settings.clip:g}; warm-up, constant, linear fall to zero",
             "dropout": args.dropout,
             "word embeddings": "frozen" if args.freeze_words else "trained",
-            "teacher": "yes" if args.teacher else "none",
+            "lowest layers frozen": args.freeze_layers,
+            "teacher": f"{settings.soft_weight:g} of the loss" if args.teacher else "none",
             "easy negatives": args.negatives,
         },
         "data": {s: {"questions": asked[s], "answerable": answerable[s]} for s in sorted(asked)},

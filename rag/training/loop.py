@@ -147,7 +147,7 @@ class _Run:
         rate = settings.lr * self.schedule.factor(self.step, time.time())
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        parts = [self._batch(windows[i::n]) for i in range(n) if windows[i::n]]
+        parts = [windows[i::n] for i in range(n) if windows[i::n]]
         loss = self.replicas.step(parts, self._loss, settings.seed * 10_000_019 + self.step)
         torch.nn.utils.clip_grad_norm_(self._trained, settings.clip)
         self._optimiser.step()
@@ -212,7 +212,8 @@ class _Run:
         batch = pad(windows)
         return (self._soften(windows, batch) if self._soften else batch).to(self._device)
 
-    def _loss(self, reader: Reader, batch: Batch) -> Tensor:
+    def _loss(self, reader: Reader, windows: list[Window]) -> Tensor:
+        batch = self._batch(windows)
         with torch.autocast(self._device.type, torch.bfloat16):
             outputs = reader(batch.ids, batch.mask, batch.types)
         return loss_of(

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from rag.errors import ModelError
+from rag.errors import ConfigError, ModelError
 
 __all__ = ["ARCHITECTURES", "Batch", "Reader", "loss_of"]
 
@@ -29,6 +29,7 @@ class Batch:
         allowed: bool, (n_windows, n_tokens); where a span may begin or end: `[CLS]` and text.
         start, end: int64, (n_windows,).
         soft_start, soft_end: float32, (n_windows, n_tokens); a teacher's distributions.
+        soft_answerable: float32, (n_windows,); its probability that the text answers.
     """
 
     ids: Tensor
@@ -39,6 +40,7 @@ class Batch:
     end: Tensor
     soft_start: Tensor | None = None
     soft_end: Tensor | None = None
+    soft_answerable: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -139,6 +141,20 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
         """Keep the word embeddings as they are: half of the weights, and no gain in updating."""
         self.bert.embeddings.word_embeddings.weight.requires_grad_(False)
 
+    def freeze_lower(self, n_layers: int) -> None:
+        """Keep all embeddings and the lowest layers as they are: half as much again a second with half of an MPNet.
+
+        Raises:
+            ConfigError: a negative number, or more layers than there are.
+        """
+        layers = self.bert.encoder.layer
+        if not 0 <= n_layers <= len(layers):
+            raise ConfigError(f"{n_layers} layers to keep as they are; expected 0 to {len(layers)}")
+        kept = [self.bert.embeddings, *layers[:n_layers]] if n_layers else []
+        kept += [m for name, m in self.bert.encoder.named_children() if name != "layer"] if n_layers else []
+        for module in kept:
+            module.requires_grad_(False)
+
 
 def loss_of(
     outputs: tuple[Tensor, Tensor, Tensor],
@@ -152,9 +168,9 @@ def loss_of(
 
     Args:
         outputs: of `Reader`.
-        batch: targets; with `soft_start` the teacher's share is mixed in.
+        batch: targets; with `soft_start` or `soft_answerable` the teacher's share is mixed in.
         answerable_weight: of the head's binary cross-entropy.
-        soft_weight: share of the teacher's distributions in the span loss, 0 to 1.
+        soft_weight: share of the teacher's distributions in the losses, 0 to 1.
         temperature: of the distillation (Hinton et al. 2015, arXiv:1503.02531).
     """
     start, end, answerable = (x.float() for x in outputs)
@@ -168,6 +184,8 @@ def loss_of(
         loss = (1 - soft_weight) * loss + soft_weight * soft
     if answerable_weight:
         has = (batch.end > 0).float()
+        if soft_weight and batch.soft_answerable is not None:
+            has = (1 - soft_weight) * has + soft_weight * batch.soft_answerable
         bce = nn.functional.binary_cross_entropy_with_logits(answerable, has)
         loss = loss + answerable_weight * bce
     return loss

@@ -9,15 +9,18 @@ operations gave 27. Weights are shared storage; gradients are summed in a fixed 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from rag.training.model import Batch, Reader
+from rag.training.model import Reader
 
 __all__ = ["Replicas", "SeededDropout"]
+
+Part = TypeVar("Part", bound=Sized)
 
 
 class SeededDropout(nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -54,12 +57,12 @@ class Replicas:
             _seed_dropout(replica, generator)
         self._pool = ThreadPoolExecutor(n_workers) if n_workers > 1 else None
 
-    def step(self, parts: Sequence[Batch], loss: Callable[[Reader, Batch], Tensor], seed: int) -> float:
+    def step(self, parts: Sequence[Part], loss: Callable[[Reader, Part], Tensor], seed: int) -> float:
         """Leave the mean gradient over all windows in the first model's parameters.
 
         Args:
-            parts: one batch for each worker (or fewer).
-            loss: mean loss of a batch.
+            parts: windows for each worker (or fewer).
+            loss: mean loss of a part; called in the worker, so that what it prepares is shared out too.
             seed: of this step's dropout.
 
         Returns:
@@ -99,14 +102,14 @@ class Replicas:
 
 def _run(
     model: Reader,
-    batch: Batch,
+    part: Part,
     share: float,
-    loss: Callable[[Reader, Batch], Tensor],
+    loss: Callable[[Reader, Part], Tensor],
     threads: int | None,
 ) -> float:
     if threads is not None:
         torch.set_num_threads(threads)
-    value = loss(model, batch) * share
+    value = loss(model, part) * share
     value.backward()
     return float(value.detach())
 

@@ -20,7 +20,7 @@ from rag.training.cuts import cut_out, cut_sentence
 from rag.training.data import Corpus, Question, article_of
 from rag.training.swaps import swap
 
-__all__ = ["Recipe", "Tokens", "Window", "WindowMaker", "encode"]
+__all__ = ["Recipe", "Tokens", "Window", "WindowMaker", "encode", "marks_of"]
 
 Ints = NDArray[np.int32]
 OUTSIDE = -1
@@ -132,7 +132,7 @@ class WindowMaker:
         self.corpus = corpus
         self.recipe = recipe
         self._tokenizer = tokenizer
-        self._first, self._between, self._last = _marks(tokenizer)
+        self._first, self._between, self._last = marks_of(tokenizer)
         vocab = tokenizer.get_vocab()
         self._inner = np.zeros(max(vocab.values()) + 1, bool)
         self._inner[[i for piece, i in vocab.items() if piece.startswith("##")]] = True
@@ -330,11 +330,17 @@ class WindowMaker:
         return Window(question.query_id, idx, ids, prefix, starts, ends, start, end)
 
 
-def _marks(tokenizer: Tokenizer) -> tuple[int, list[int], int]:
-    """First mark, those between question and text, last: BERT's or MPNet's."""
+def marks_of(tokenizer: Tokenizer) -> tuple[int, list[int], int]:
+    """First mark, those between question and text, last: MPNet's or BERT's.
+
+    MPNet's are looked for first: its vocabulary holds BERT's too, which it never learnt.
+
+    Raises:
+        ModelError: it has neither.
+    """
     for first, between, last in (
-        ("[CLS]", ["[SEP]"], "[SEP]"),
         ("<s>", ["</s>", "</s>"], "</s>"),
+        ("[CLS]", ["[SEP]"], "[SEP]"),
     ):
         found = [tokenizer.token_to_id(t) for t in (first, *between, last)]
         ids = [i for i in found if i is not None]

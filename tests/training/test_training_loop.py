@@ -206,3 +206,17 @@ def test_a_student_comes_closer_to_its_teacher(
 
     run(tiny_folder, maker, tmp_path, 20, settings=settings, soften=teacher)
     assert distance(tmp_path / "model") < 0.8 * distance(tiny_folder)
+
+
+def test_frozen_layers_stay(tiny_folder: Path, maker: WindowMaker, tmp_path: Path) -> None:
+    model = Reader.load(tiny_folder)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.freeze_lower(1)
+    train(model, maker, Schedule(1, 3, 4), Settings(batch=4, workers=2, lr=3e-3), tmp_path, progress=False)
+    after = model.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not any("embeddings" in name or ".layer.0." in name for name in changed)
+    assert any(".layer.1." in name for name in changed)
+    with pytest.raises(ConfigError, match="expected 0 to 2"):
+        model.freeze_lower(3)
