@@ -2,8 +2,9 @@
 
 Fitted on development questions only: the development half of the project's own questions over
 `seeds/`, and SQuAD 2.0 files, each asked of all its paragraphs at once, which count half as much in all,
-because their unanswerable questions (half of them) are written to deceive. With `--among` the first file's
-questions are asked once more among thousands of other paragraphs, as in a large collection. A second calibration, for
+because their unanswerable questions (half of them) are written to deceive. They are asked once more in small
+collections of a few dozen paragraphs, and with `--among` the first file's among thousands of other paragraphs: how
+much there is to find by mistake counts too. A second calibration, for
 reading given texts without retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
 """
 
@@ -13,19 +14,20 @@ import argparse
 import dataclasses
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rag.calibrating import Example, fit, save
 from rag.candidates import Candidate, RankWeights
+from rag.config import Config
 from rag.encoder import load_encoder
 from rag.errors import DatasetError
 from rag.evaluation.answer_metrics import holds_answer
 from rag.evaluation.confidence_metrics import auroc, calibration_error
 from rag.evaluation.datasets import own_seed_questions
-from rag.evaluation.opening import RememberingEncoder, set_pipeline
+from rag.evaluation.opening import RememberingEncoder, rebuild, set_pipeline
 from rag.evaluation.own_questions import load_questions
 from rag.evaluation.question_sets import Question, QuestionSet
 from rag.evaluation.reading_files import parse_json, read_text
@@ -41,6 +43,8 @@ SQUAD_SHARE = 0.5
 COVERAGE = 0.915
 # The least best cosine of the answerable development questions over seeds/ is 0.27.
 FLOOR = 0.2
+# Paragraphs in a small collection, at least.
+SMALL = 20
 Asked = list[tuple[Question, Considered]]
 
 
@@ -64,17 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = load_questions(own_seed_questions()).only("dev")
     squad = load_squad(args.squad).only(limit=args.limit)
     seed_pipeline = set_pipeline(seeds, "open", encoder, fitted=False)
-    asked = {
-        "seeds": _ask(seed_pipeline, seeds),
-        squad.name: _ask(set_pipeline(squad, "open", encoder, fitted=False), squad),
-    }
+    asked = {"seeds": _ask(seed_pipeline, seeds), **_ask_twice(squad, encoder, seed_pipeline)}
     if args.also:
         also = load_squad(args.also).only(limit=args.limit)
         if also.name in asked:
             raise DatasetError(
                 f"{args.also} has the name of another set, {also.name!r}; rename one of the files"
             )
-        asked[also.name] = _ask(set_pipeline(also, "open", encoder, fitted=False), also)
+        asked.update(_ask_twice(also, encoder, seed_pipeline))
     if args.among:
         many = _among(squad, args.among)
         asked[many.name] = _ask(set_pipeline(many, "open", encoder, fitted=False), many)
@@ -94,6 +95,30 @@ def _ask(pipeline: Pipeline, questions: QuestionSet) -> Asked:
             found.append(pair)
             progress(len(found), len(questions.questions))
     return found
+
+
+def _ask_twice(questions: QuestionSet, encoder: RememberingEncoder, like: Pipeline) -> dict[str, Asked]:
+    """Asked of all paragraphs of the file at once, and in small collections."""
+    small: Asked = []
+    for part in _in_small(questions):
+        small += _ask(rebuild(part.texts or {}, encoder, Config(), like, fitted=False), part)
+    whole = set_pipeline(questions, "open", encoder, fitted=False)
+    return {questions.name: _ask(whole, questions), f"{questions.name} in small collections": small}
+
+
+def _in_small(questions: QuestionSet) -> Iterator[QuestionSet]:
+    """The questions with as many of the file's articles as hold `SMALL` paragraphs, one after another."""
+    articles: dict[str, dict[str, str]] = {}
+    for doc_id, text in (questions.texts or {}).items():
+        articles.setdefault(doc_id.rpartition("/")[0], {})[doc_id] = text
+    together: dict[str, str] = {}
+    for n_left, texts in zip(range(len(articles) - 1, -1, -1), articles.values(), strict=True):
+        together.update(texts)
+        if len(together) >= SMALL or not n_left:
+            held = tuple(question for question in questions.questions if question.doc_id in together)
+            if held:
+                yield dataclasses.replace(questions, questions=held, texts=together)
+            together = {}
 
 
 def _among(questions: QuestionSet, path: Path) -> QuestionSet:

@@ -348,7 +348,7 @@ class Pipeline:
                 weights=calibration.rank,
                 alike=partial(self.retriever.alike, question),
             )
-            features = describe(question, candidates, hits, self.index.words)
+            features = describe(question, candidates, hits, self.index.words, n_chunks=len(self.index.chunks))
             decision = calibration.decide(features, self.config.decide)
         return Considered(question, tuple(candidates), tuple(hits), features, decision, timings)
 

@@ -9,6 +9,7 @@ import pytest
 
 from rag import Answer, Citation, ConfigError, QuestionError, ask
 from rag.config import Config, DecideConfig
+from rag.features import describe
 from rag.pipeline import Pipeline
 
 FOUND = "Between whom is Trump's camp divided?"
@@ -182,3 +183,25 @@ def test_names_and_numbers_that_the_document_lacks_count_against_it(pipeline: Pi
     assert near["numbers_missing"] == 1
     assert far["names_missing"] >= 1
     assert fine["numbers_missing"] == fine["names_missing"] == 0
+
+
+def test_among_more_passages_the_same_answer_is_less_sure(pipeline: Pipeline) -> None:
+    """A passage that only looks right is found more easily where there is more to choose from."""
+    considered = pipeline.consider("To what level did China raise its tariffs on US imports?")
+    given = considered.features
+    assert given is not None
+    sure = []
+    for n_chunks in (1, len(pipeline.index.chunks), 3_000, 40_000, 10_000_000):
+        features = describe(
+            considered.question,
+            considered.candidates,
+            considered.hits,
+            pipeline.index.words,
+            n_chunks=n_chunks,
+        )
+        assert features is not None
+        assert features | {"collection": 0.0} == given | {"collection": 0.0}
+        sure.append(pipeline.calibration.confidence(features))
+    assert sure == sorted(sure, reverse=True)
+    assert sure[1] > sure[2] > sure[3]
+    assert sure[-1] > 0.5 * sure[1], "beyond what it was fitted on it falls no further"
