@@ -74,7 +74,7 @@ def describe(
         candidates: best first.
         hits: the chunks that were read, in the retriever's order.
         words: gives each word's weight in this corpus.
-        n_chunks: among how many chunks was searched.
+        n_chunks: how many chunks the index holds, whether or not a filter was on.
 
     Returns:
         One number a name of `FEATURES`: `reader`, span minus null logit; `answerable`,
@@ -86,8 +86,8 @@ def describe(
         spelling too, where they are in one), 0 to 1; `names_missing`,
         `numbers_missing`, how many of the question's names its document lacks, and of its numbers its
         chunk, 2 at most; `rank`, log of 1 + the chunk's place among the hits; `collection`, log of the number of
-        chunks, from 60 to 50,000; `unread`, 1 where the reader does
-        not know the script of the chunk; `names_nothing`, 1 where the question holds small words only.
+        chunks, from 60 to 50,000; `unread`, 1 where the reader does not know the script of the chunk;
+        `names_nothing`, 1 where the question holds small words only.
     """
     if not candidates:
         return None

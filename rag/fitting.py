@@ -4,8 +4,8 @@ Fitted on development questions only: the development half of the project's own 
 `seeds/`, and SQuAD 2.0 files, each asked of all its paragraphs at once, which count half as much in all,
 because their unanswerable questions (half of them) are written to deceive. They are asked once more in small
 collections of a few dozen paragraphs, and with `--among` the first file's among thousands of other paragraphs: how
-much there is to find by mistake counts too. A second calibration, for
-reading given texts without retrieval, is fitted on the SQuAD questions asked of their own paragraphs.
+much there is to find by mistake counts too. A second calibration, for reading given texts without retrieval, is fitted
+on the SQuAD questions asked of their own paragraphs.
 """
 
 from __future__ import annotations
@@ -111,14 +111,15 @@ def _in_small(questions: QuestionSet) -> Iterator[QuestionSet]:
     articles: dict[str, dict[str, str]] = {}
     for doc_id, text in (questions.texts or {}).items():
         articles.setdefault(doc_id.rpartition("/")[0], {})[doc_id] = text
-    together: dict[str, str] = {}
-    for n_left, texts in zip(range(len(articles) - 1, -1, -1), articles.values(), strict=True):
-        together.update(texts)
-        if len(together) >= SMALL or not n_left:
-            held = tuple(question for question in questions.questions if question.doc_id in together)
-            if held:
-                yield dataclasses.replace(questions, questions=held, texts=together)
-            together = {}
+    small: list[dict[str, str]] = [{}]
+    for texts in articles.values():
+        if len(small[-1]) >= SMALL:
+            small.append({})
+        small[-1].update(texts)
+    for together in small:
+        held = tuple(question for question in questions.questions if question.doc_id in together)
+        if held:
+            yield dataclasses.replace(questions, questions=held, texts=together)
 
 
 def _among(questions: QuestionSet, path: Path) -> QuestionSet:

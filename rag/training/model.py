@@ -150,9 +150,10 @@ class Reader(nn.Module):  # type: ignore[misc]  # torch is untyped here
         layers = self.bert.encoder.layer
         if not 0 <= n_layers <= len(layers):
             raise ConfigError(f"{n_layers} layers to keep as they are; expected 0 to {len(layers)}")
-        kept = [self.bert.embeddings, *layers[:n_layers]] if n_layers else []
-        kept += [m for name, m in self.bert.encoder.named_children() if name != "layer"] if n_layers else []
-        for module in kept:
+        if not n_layers:
+            return
+        beside = [part for name, part in self.bert.encoder.named_children() if name != "layer"]
+        for module in (self.bert.embeddings, *beside, *layers[:n_layers]):
             module.requires_grad_(False)
 
 
