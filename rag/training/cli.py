@@ -78,6 +78,11 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     model.add_argument("--start", type=Path, help="BERT to start from (default: the encoder package's)")
     model.add_argument("--tokenizer", type=Path, help="its tokenizer.json (default: likewise)")
     model.add_argument("--teacher", help="a larger question-answering model to learn from")
+    model.add_argument(
+        "--teacher-record",
+        type=Path,
+        help="folder that keeps what it says, for runs with the same seed and data",
+    )
     model.add_argument("--soft-weight", type=float, default=0.7, help="the teacher's share of the loss")
     model.add_argument("--answerable-weight", type=float, default=1.0, help="of the head's loss")
     model.add_argument("--dropout", type=float, default=0.1)

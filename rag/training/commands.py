@@ -28,6 +28,7 @@ from rag.training.loop import Settings, forward_of, train
 from rag.training.mirror import MirrorTeacher
 from rag.training.model import Reader
 from rag.training.negatives import mine_negatives
+from rag.training.recorded import RecordedTeacher
 from rag.training.schedule import Schedule
 from rag.training.score import Forward, Scores, predict, scores
 from rag.training.windows import Recipe, Window, WindowMaker
@@ -85,11 +86,7 @@ def run_train(args: argparse.Namespace) -> None:
         model.freeze_words()
     model.freeze_lower(args.freeze_layers)
     corpus = corpus_of(args, tune)
-    teacher: MirrorTeacher | Teacher | None = None
-    if args.teacher:
-        given: dict[str, Any] = {"device": args.device, "temperature": settings.temperature}
-        teacher = MirrorTeacher.of(args.teacher, tokenizer, **given)
-        teacher = teacher or Teacher.load(args.teacher, corpus, **given)
+    teacher = _teacher(args, tokenizer, corpus, settings.temperature)
     recipe = Recipe()
     args.out.mkdir(parents=True, exist_ok=True)
     described = _describe(args, settings, recipe, corpus, start)
@@ -98,16 +95,20 @@ def run_train(args: argparse.Namespace) -> None:
     def score(reader: Reader) -> dict[str, Any]:
         return _scores(forward_of(reader), tune or Corpus(), tokenizer, args.nth, False).to_dict()
 
-    last = train(
-        model,
-        WindowMaker(corpus, tokenizer, recipe),
-        schedule,
-        settings,
-        args.out,
-        score=score if tune else None,
-        soften=teacher,
-        resume=args.resume,
-    )
+    try:
+        last = train(
+            model,
+            WindowMaker(corpus, tokenizer, recipe),
+            schedule,
+            settings,
+            args.out,
+            score=score if tune else None,
+            soften=teacher,
+            resume=args.resume,
+        )
+    finally:
+        if isinstance(teacher, RecordedTeacher):
+            teacher.close()
     tokenizer.save(str(args.out / "model" / "tokenizer.json"))
     described["recipe"]["windows seen"] = f"{last['seen']:,} in {last['step']:,} steps"
     _write_json(args.out / "run.json", described)
@@ -188,6 +189,30 @@ def run_export(args: argparse.Namespace) -> None:
         _write_json(args.out / "reader.json", described)
     (args.out / "MODEL_CARD.md").write_text(model_card(described), "utf-8")
     _say(json.dumps(described.get("scores", described["files"])))
+
+
+def _teacher(
+    args: argparse.Namespace, tokenizer: Tokenizer, corpus: Corpus, temperature: float
+) -> RecordedTeacher | MirrorTeacher | Teacher | None:
+    """The teacher that the arguments name.
+
+    Raises:
+        ConfigError: a record for a teacher that reads other windows than the student's, or for none.
+    """
+    if not args.teacher:
+        if args.teacher_record:
+            raise ConfigError(f"--teacher-record {args.teacher_record} without a --teacher; name one")
+        return None
+    given: dict[str, Any] = {"device": args.device, "temperature": temperature}
+    mirror = MirrorTeacher.of(args.teacher, tokenizer, **given)
+    if args.teacher_record:
+        if mirror is None:
+            raise ConfigError(
+                f"--teacher-record: {args.teacher} does not read the student's own windows, so nothing can be kept; "
+                "expected a teacher that `train` made, with all of the student's word pieces"
+            )
+        return RecordedTeacher(mirror, Path(args.teacher) / "model.safetensors", args.teacher_record)
+    return mirror or Teacher.load(args.teacher, corpus, **given)
 
 
 def _schedule(args: argparse.Namespace) -> Schedule:

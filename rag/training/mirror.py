@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -22,10 +24,45 @@ from rag.training.batches import pad
 from rag.training.model import ARCHITECTURES, Batch, Reader
 from rag.training.windows import Ints, Window, marks_of
 
-__all__ = ["MirrorTeacher", "piece_table"]
+__all__ = ["MirrorTeacher", "Said", "piece_table", "soften"]
 
 # The student's own marks: the teacher has others in their place.
 _MARKS = frozenset({"[CLS]", "[SEP]", "[PAD]", "[MASK]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a teacher says of one window.
+
+    Attributes:
+        start, end: logits, (1 + n_text_tokens,): of "no answer", then of the text's tokens.
+        answerable: logit that the text answers; None from a teacher without that head.
+    """
+
+    start: NDArray[Any]
+    end: NDArray[Any]
+    answerable: float | None
+
+
+def soften(said: Sequence[Said], windows: Sequence[Window], batch: Batch, temperature: float) -> Batch:
+    """The batch with `soft_start`, `soft_end` and, where the teacher judges, `soft_answerable`."""
+    batch.soft_start = _shares([one.start for one in said], windows, batch, temperature)
+    batch.soft_end = _shares([one.end for one in said], windows, batch, temperature)
+    judged = [one.answerable for one in said if one.answerable is not None]
+    if len(judged) == len(said):
+        batch.soft_answerable = torch.tensor(judged).sigmoid()
+    return batch
+
+
+def _shares(
+    logits: Sequence[NDArray[Any]], windows: Sequence[Window], batch: Batch, temperature: float
+) -> Tensor:
+    warm = torch.full(batch.ids.shape, -torch.inf)
+    for i, (window, values) in enumerate(zip(windows, logits, strict=True)):
+        told = torch.from_numpy(values.astype(np.float32) / temperature)
+        warm[i, 0] = told[0]
+        warm[i, window.n_prefix : len(window) - 1] = told[1:]
+    return warm.softmax(-1)
 
 
 def piece_table(student: Tokenizer, teacher: Tokenizer) -> Ints | None:
@@ -71,7 +108,7 @@ class MirrorTeacher:
         self._first, self._between, self._last = marks
         self._n_between = n_between
         self._judges = judges
-        self._temperature = temperature
+        self.temperature = temperature
 
     @classmethod
     def of(
@@ -100,17 +137,23 @@ class MirrorTeacher:
         )
 
     def __call__(self, windows: Sequence[Window], batch: Batch) -> Batch:
-        """The batch with `soft_start`, `soft_end` and, where the teacher judges, `soft_answerable`."""
+        """See `soften`."""
+        return soften(self.read(windows), windows, batch, self.temperature)
+
+    def read(self, windows: Sequence[Window]) -> list[Said]:
+        """What the teacher says of each window."""
         device = next(self._reader.parameters()).device
         read = [self._translated(w) for w in windows]
         given = pad(read).to(device)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-            start, end, answerable = self._reader(given.ids, given.mask, given.types)
-        batch.soft_start = self._shares(start, given, windows, read, batch)
-        batch.soft_end = self._shares(end, given, windows, read, batch)
-        if self._judges:
-            batch.soft_answerable = answerable.float().sigmoid().cpu().clone()
-        return batch
+            outputs = self._reader(given.ids, given.mask, given.types)
+        start, end, answerable = (values.float().cpu().numpy() for values in outputs)
+        said = []
+        for i, w in enumerate(read):
+            places = [0, *range(w.n_prefix, len(w) - 1)]
+            judged = float(answerable[i]) if self._judges else None
+            said.append(Said(start[i, places], end[i, places], judged))
+        return said
 
     def _translated(self, window: Window) -> Window:
         """The same words in the teacher's numbers and between its marks."""
@@ -119,14 +162,3 @@ class MirrorTeacher:
         ids = np.concatenate([[self._first], words, self._between, text, [self._last]]).astype(np.int32)
         prefix = 1 + len(words) + len(self._between)
         return replace(window, ids=ids, n_prefix=prefix, start=0, end=0)
-
-    def _shares(
-        self, logits: Tensor, given: Batch, windows: Sequence[Window], read: Sequence[Window], batch: Batch
-    ) -> Tensor:
-        warm = logits.float() / self._temperature
-        shares = warm.masked_fill(~given.allowed, -torch.inf).softmax(-1).cpu()
-        soft = torch.zeros(batch.ids.shape)
-        for i, (mine, theirs) in enumerate(zip(windows, read, strict=True)):
-            soft[i, 0] = shares[i, 0]
-            soft[i, mine.n_prefix : len(mine) - 1] = shares[i, theirs.n_prefix : len(theirs) - 1]
-        return soft

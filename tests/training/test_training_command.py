@@ -91,7 +91,11 @@ def test_what_cannot_be_done_is_told(
 
 
 def test_an_mpnet_is_trained_and_then_teaches_a_bert(
-    mpnet_folder: Path, tiny_folder: Path, squad_file: Path, tmp_path: Path
+    mpnet_folder: Path,
+    tiny_folder: Path,
+    squad_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     tokenizer = str(mpnet_folder / "tokenizer.json")
     assert train(mpnet_folder, squad_file, tmp_path / "teacher", "--tokenizer", tokenizer) == 0
@@ -99,11 +103,19 @@ def test_an_mpnet_is_trained_and_then_teaches_a_bert(
     assert json.loads((teacher / "config.json").read_text())["architectures"] == ["MPNetForQuestionAnswering"]
     assert train(tiny_folder, squad_file, tmp_path / "alone") == 0
     assert train(tiny_folder, squad_file, tmp_path / "taught", "--teacher", str(teacher)) == 0
+    record = ["--teacher-record", str(tmp_path / "record")]
+    for out in ("first", "second"):
+        assert train(tiny_folder, squad_file, tmp_path / out, "--teacher", str(teacher), *record) == 0
+    assert len(list((tmp_path / "record").glob("*.npz"))) == 1, "the second run asked nothing"
     # One that lacks a piece of the student's reads the text in pieces of its own.
     told = json.loads((teacher / "tokenizer.json").read_text("utf-8"))
     del told["model"]["vocab"]["##ing"]
     (teacher / "tokenizer.json").write_text(json.dumps(told), "utf-8")
     assert train(tiny_folder, squad_file, tmp_path / "carried", "--teacher", str(teacher)) == 0
+    assert train(tiny_folder, squad_file, tmp_path / "none", "--teacher", str(teacher), *record) == 2
+    assert "does not read the student's own windows" in capsys.readouterr().err
+    assert train(tiny_folder, squad_file, tmp_path / "none", *record) == 2
+    assert "without a --teacher" in capsys.readouterr().err
     names = ("alone", "taught", "carried")
     assert len({(tmp_path / n / "model/model.safetensors").read_bytes() for n in names}) == 3
 

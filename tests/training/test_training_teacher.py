@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from tokenizers import Tokenizer
 
+from rag.errors import ConfigError
 from rag.training.batches import batches, pad
 from rag.training.data import Corpus
-from rag.training.mirror import MirrorTeacher
+from rag.training.mirror import MirrorTeacher, Said
 from rag.training.model import Reader, loss_of
-from rag.training.windows import Recipe, WindowMaker
+from rag.training.recorded import RecordedTeacher
+from rag.training.windows import Recipe, Window, WindowMaker
 
 
 @pytest.fixture
@@ -79,3 +82,41 @@ def test_a_teacher_with_other_word_pieces_is_left_to_offsets(
     del told["model"]["vocab"]["##ing"]
     (tmp_path / "tokenizer.json").write_text(json.dumps(told), "utf-8")
     assert MirrorTeacher.of(tmp_path, tokenizer) is None
+
+
+def test_what_a_teacher_said_is_read_again(
+    mirror: MirrorTeacher,
+    mpnet_folder: Path,
+    maker: WindowMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights, folder = mpnet_folder / "model.safetensors", tmp_path / "record"
+    _, windows = next(batches(maker, size=6, seed=4))
+    plain = mirror(windows, pad(windows))
+    first = RecordedTeacher(mirror, weights, folder)
+    asked = first(windows, pad(windows))
+    first.close()
+
+    def never(windows: Sequence[Window]) -> list[Said]:
+        raise AssertionError("the teacher was asked again")
+
+    monkeypatch.setattr(mirror, "read", never)
+    again = RecordedTeacher(mirror, weights, folder)
+    assert again.n_windows == 6
+    found = again(windows[::-1], pad(windows[::-1]))
+    for name in ("soft_start", "soft_end", "soft_answerable"):
+        torch.testing.assert_close(getattr(asked, name), getattr(plain, name), rtol=0.01, atol=0.002)
+        torch.testing.assert_close(getattr(found, name).flip(0), getattr(asked, name))
+
+
+def test_a_record_is_one_teachers(mirror: MirrorTeacher, mpnet_folder: Path, tmp_path: Path) -> None:
+    RecordedTeacher(mirror, mpnet_folder / "model.safetensors", tmp_path / "record")
+    with pytest.raises(ConfigError, match=r"another teacher said.*delete it"):
+        RecordedTeacher(mirror, mpnet_folder / "config.json", tmp_path / "record")
+
+
+def test_a_broken_record_is_told(mirror: MirrorTeacher, mpnet_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "000000.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ConfigError, match=r"000000\.npz is no part of a teacher's record.*delete it"):
+        RecordedTeacher(mirror, mpnet_folder / "model.safetensors", tmp_path)
