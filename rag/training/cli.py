@@ -1,4 +1,4 @@
-"""`python -m rag.training train | score | export | average | wording`: the arguments."""
+"""`python -m rag.training train | score | export | restore | average | wording`: the arguments."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--run-json", type=Path, help="the run's description, for the model card")
     export.add_argument("--reduce-range", action="store_true", help="weights in 7 bits")
     export.add_argument("--weight-only", nargs="*", help="products to run in float32, by name")
+    restore = commands.add_parser("restore", help="an exported reader's weights, to train on from them")
+    restore.add_argument("model", type=Path, help="folder of an exported reader, such as the one that ships")
+    restore.add_argument("--out", type=Path, required=True)
     average = commands.add_parser("average", help="write the weights between two trained readers")
     average.add_argument("first", type=Path, help="folder of a trained reader")
     average.add_argument("second", type=Path, help="another that was trained on from it, or beside it")

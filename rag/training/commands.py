@@ -29,11 +29,12 @@ from rag.training.mirror import MirrorTeacher
 from rag.training.model import Reader
 from rag.training.negatives import mine_negatives
 from rag.training.recorded import RecordedTeacher
+from rag.training.restore import restore
 from rag.training.schedule import Schedule
 from rag.training.score import Forward, Scores, predict, scores
 from rag.training.windows import Recipe, Window, WindowMaker
 
-__all__ = ["corpus_of", "run_average", "run_export", "run_score", "run_train", "run_wording"]
+__all__ = ["corpus_of", "run_average", "run_export", "run_restore", "run_score", "run_train", "run_wording"]
 
 
 def corpus_of(args: argparse.Namespace, tune: Corpus | None) -> Corpus:
@@ -140,6 +141,12 @@ def run_average(args: argparse.Namespace) -> None:
     Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.first))).save(
         str(args.out / "tokenizer.json")
     )
+
+
+def run_restore(args: argparse.Namespace) -> None:
+    """Write what an exported reader's int8 holds as weights that `train --start` begins from."""
+    restore(args.model).save(args.out)
+    Tokenizer.from_file(str(_tokenizer_of(args.model))).save(str(args.out / "tokenizer.json"))
 
 
 def run_wording(args: argparse.Namespace) -> None:
