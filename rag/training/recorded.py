@@ -46,7 +46,8 @@ class RecordedTeacher:
         self._known: dict[bytes, Said] = {}
         self._fresh: dict[bytes, Said] = {}
         self._lock = threading.Lock()
-        owner = hashlib.sha256(weights.read_bytes()).hexdigest()
+        with weights.open("rb") as file:
+            owner = hashlib.file_digest(file, "sha256").hexdigest()
         folder.mkdir(parents=True, exist_ok=True)
         mark = folder / _OWNER
         if not mark.exists():
@@ -88,13 +89,13 @@ class RecordedTeacher:
     def _write(self) -> None:
         if not self._fresh:
             return
-        part = self._folder / f"{len(list(self._folder.glob('*.npz'))):06}.npz"
-        said = list(self._fresh.values())
+        said, keys = list(self._fresh.values()), b"".join(self._fresh)
+        part = self._folder / f"{hashlib.sha256(keys).hexdigest()[:20]}.npz"
         new = part.with_suffix(".new")
         with new.open("wb") as file:
             np.savez(
                 file,
-                keys=np.frombuffer(b"".join(self._fresh), np.uint8).reshape(len(said), -1),
+                keys=np.frombuffer(keys, np.uint8).reshape(len(said), -1),
                 lengths=np.array([len(one.start) for one in said], np.int32),
                 start=np.concatenate([one.start for one in said]),
                 end=np.concatenate([one.end for one in said]),

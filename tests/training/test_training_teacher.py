@@ -110,6 +110,24 @@ def test_what_a_teacher_said_is_read_again(
         torch.testing.assert_close(getattr(found, name).flip(0), getattr(asked, name))
 
 
+def test_a_part_taken_out_of_a_record_costs_no_other(
+    mirror: MirrorTeacher, mpnet_folder: Path, maker: WindowMaker, tmp_path: Path
+) -> None:
+    weights = mpnet_folder / "model.safetensors"
+    _, windows = next(batches(maker, size=6, seed=4))
+    parts: list[Path] = []
+    for few in (windows[:2], windows[2:4], windows[4:]):
+        record = RecordedTeacher(mirror, weights, tmp_path)
+        record(few, pad(few))
+        record.close()
+        parts += [part for part in tmp_path.glob("*.npz") if part not in parts]
+    parts[0].unlink()
+    record = RecordedTeacher(mirror, weights, tmp_path)
+    record(windows, pad(windows))
+    record.close()
+    assert RecordedTeacher(mirror, weights, tmp_path).n_windows == 6
+
+
 def test_a_record_is_one_teachers(mirror: MirrorTeacher, mpnet_folder: Path, tmp_path: Path) -> None:
     RecordedTeacher(mirror, mpnet_folder / "model.safetensors", tmp_path / "record")
     with pytest.raises(ConfigError, match=r"another teacher said.*delete it"):
