@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     average.add_argument("--tokenizer", type=Path)
     wording = commands.add_parser("wording", help="what a file's questions betray without reading")
     wording.add_argument("squad", type=Path, help="SQuAD 2.0 file")
-    wording.add_argument("--ids", help="only questions whose id matches this regular expression")
+    for p in (score, wording):
+        p.add_argument("--ids", help="only questions whose id matches this regular expression")
     for p in (score, export):
         p.add_argument("--tune", type=Path, required=p is score, help="SQuAD 2.0 file to score on")
         p.add_argument("--nth", type=int, default=1, help="score every nth question")

@@ -118,7 +118,8 @@ def run_train(args: argparse.Namespace) -> None:
 def run_score(args: argparse.Namespace) -> None:
     """Print the scores of a trained or an exported reader as one JSON object."""
     tokenizer = Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.model)))
-    found = _scores(_forward(args.model), load_squad(args.tune, source="tune"), tokenizer, args.nth, True)
+    tune = _only(load_squad(args.tune, source="tune"), args.ids)
+    found = _scores(_forward(args.model), tune, tokenizer, args.nth, True)
     _say(json.dumps(found.to_dict()))
 
 
@@ -137,23 +138,17 @@ def run_average(args: argparse.Namespace) -> None:
             f"{args.first} and {args.second} differ in their shapes; expected two readers of one line of runs"
         )
     reader.load_state_dict({name: torch.lerp(own[name], weights[name], args.share) for name in own})
-    reader.save(args.out)
-    Tokenizer.from_file(str(args.tokenizer or _tokenizer_of(args.first))).save(
-        str(args.out / "tokenizer.json")
-    )
+    _save(reader, args.tokenizer or _tokenizer_of(args.first), args.out)
 
 
 def run_restore(args: argparse.Namespace) -> None:
     """Write what an exported reader's int8 holds as weights that `train --start` begins from."""
-    restore(args.model).save(args.out)
-    Tokenizer.from_file(str(_tokenizer_of(args.model))).save(str(args.out / "tokenizer.json"))
+    _save(restore(args.model), _tokenizer_of(args.model), args.out)
 
 
 def run_wording(args: argparse.Namespace) -> None:
     """Print how well answerable questions are told from others without reading, as one JSON object."""
-    corpus = load_squad(args.squad, source="given")
-    if args.ids:
-        corpus.questions = [q for q in corpus.questions if re.fullmatch(args.ids, q.query_id)]
+    corpus = _only(load_squad(args.squad, source="given"), args.ids)
     found = {name: round(value, 3) for name, value in betrayed(corpus).items()}
     _say(json.dumps({"n": len(corpus.questions), **found}))
 
@@ -220,6 +215,32 @@ def _teacher(
             )
         return RecordedTeacher(mirror, Path(args.teacher) / "model.safetensors", args.teacher_record)
     return mirror or Teacher.load(args.teacher, corpus, **given)
+
+
+def _only(corpus: Corpus, ids: str | None) -> Corpus:
+    """The corpus with the questions whose id matches a regular expression; with all where none is given.
+
+    Raises:
+        ConfigError: no regular expression, or one that matches none of them.
+    """
+    if ids is None:
+        return corpus
+    try:
+        matched = [q for q in corpus.questions if re.fullmatch(ids, q.query_id)]
+    except re.error as err:
+        raise ConfigError(f"--ids {ids!r} is no regular expression ({err})") from err
+    if not matched:
+        raise ConfigError(
+            f"--ids {ids!r} matches none of {len(corpus.questions):,} questions; expected a pattern of whole ids"
+        )
+    corpus.questions = matched
+    return corpus
+
+
+def _save(reader: Reader, tokenizer: Path, out: Path) -> None:
+    """A folder that `--start` takes."""
+    reader.save(out)
+    Tokenizer.from_file(str(tokenizer)).save(str(out / "tokenizer.json"))
 
 
 def _schedule(args: argparse.Namespace) -> Schedule:

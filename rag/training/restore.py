@@ -27,17 +27,21 @@ def restore(folder: Path) -> Reader:
     """The reader of a folder that `export` wrote, in float32.
 
     Raises:
-        ModelError: no `reader.onnx` there, or one that `export` did not write.
+        ModelError: no `reader.onnx` there, a damaged one, or one that `export` did not write.
     """
     try:
         import onnx
+        from google.protobuf.message import DecodeError
         from onnx import numpy_helper
     except ImportError as err:  # pragma: no cover
         raise OptionalDependencyError(err.name or "onnx", "train", "to restore a reader") from err
     path = folder / "reader.onnx"
     if not path.is_file():
         raise ModelError(f"{folder} holds no reader.onnx; expected a folder that `export` wrote")
-    graph = onnx.load(path).graph
+    try:
+        graph = onnx.load(path).graph
+    except DecodeError as err:
+        raise ModelError(f"{path} is damaged ({err}); expected a reader that `export` wrote") from err
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     settings = {a.name: a for node in graph.node for a in node.attribute}
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,19 @@ def test_scoring_an_exported_folder(
     assert main(["score", str(folder), "--tune", str(squad_file)]) == 0
     described = json.loads((folder / "reader.json").read_text())
     assert json.loads(capsys.readouterr().out) == described["scores"]["int8"]
+
+
+def test_only_questions_with_such_ids_are_scored(
+    folder: Path, corpus: Corpus, squad_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score = ["score", str(folder), "--tune", str(squad_file), "--ids"]
+    first = corpus.questions[0].query_id
+    assert main([*score, re.escape(first)]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 1
+    assert main([*score, "none of them"]) == 2
+    assert f"matches none of {len(corpus.questions)} questions" in capsys.readouterr().err
+    assert main([*score, "["]) == 2
+    assert "'[' is no regular expression" in capsys.readouterr().err
 
 
 def test_a_reader_too_large_to_ship_is_refused(

@@ -79,3 +79,6 @@ def test_a_folder_without_an_exported_reader_is_refused(tiny_folder: Path, tmp_p
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), tmp_path / "reader.onnx")
     with pytest.raises(ModelError, match="expected a reader that `export` wrote"):
         restore(tmp_path)
+    (tmp_path / "reader.onnx").write_bytes((BUNDLED_READER / "reader.onnx").read_bytes()[:5_000])
+    with pytest.raises(ModelError, match=r"reader\.onnx is damaged"):
+        restore(tmp_path)
